@@ -1,0 +1,11 @@
+"""The worker's and beat's application: ``celery -A backend.celery``."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+
+app = Celery("wardline")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

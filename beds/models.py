@@ -1,0 +1,176 @@
+"""Capacity, beds, holds, requests and candidates.
+
+Invariant: one bed, one promise, enforced by the database: an exclusion constraint for single beds, a conditional update and a CHECK for counts,
+a partial unique index for the one confirmed candidate of a request.
+"""
+
+import uuid
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from beds.transitions import COMMITTED, State
+from identity.models import DutyRole, Hospital, Person, Unit
+from messaging.models import Conversation
+
+
+class Category(models.TextChoices):
+    ICU_HIGH = "icu-high"
+    ICU_LOW = "icu-low"
+    IMC = "imc"
+    WARD = "ward"
+    PICU = "picu"
+    NICU = "nicu"
+    PEDS = "peds"
+    BURN = "burn"
+    NURSERY = "nursery"
+    PSYCH = "psych"
+    REHAB = "rehab"
+    ED = "ed"
+    OBSTETRIC = "obstetric"
+
+
+class Capability(models.TextChoices):
+    NIV = "niv"
+    INVASIVE_VENT = "invasive-vent"
+    ECMO = "ecmo"
+    CRRT = "crrt"
+    OXYGEN = "oxygen"
+    TELEMETRY = "telemetry"
+    ISOLATION = "isolation"
+    BARIATRIC = "bariatric"
+
+
+class Urgency(models.TextChoices):
+    STAT = "stat"
+    ASAP = "asap"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+class Capacity(models.Model):
+    """A unit's figure for one category. ``available`` is derived, never stored."""
+
+    class Source(models.TextChoices):
+        MANUAL = "manual"
+        ADT = "adt"
+        API = "api"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="capacities")
+    category = models.CharField(max_length=12, choices=Category)
+    staffed = models.PositiveIntegerField()
+    occupied = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)
+    capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
+    reported_at = models.DateTimeField(default=timezone.now)
+    reporter = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=8, choices=Source, default=Source.MANUAL)
+    version = models.PositiveIntegerField(default=1)  # If-Match
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "category"], name="capacity_once"),
+            models.CheckConstraint(condition=Q(staffed__gte=F("occupied") + F("blocked")), name="capacity_within_staffed"),
+        ]
+
+
+class Bed(models.Model):
+    """A single bed, where a hospital tracks them. Its status is HL7 table v2-0116; a hold is separate from it."""
+
+    class Status(models.TextChoices):
+        CLOSED = "C"
+        HOUSEKEEPING = "H"
+        ISOLATED = "I"
+        CONTAMINATED = "K"
+        OCCUPIED = "O"
+        UNOCCUPIED = "U"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="beds")
+    category = models.CharField(max_length=12, choices=Category)
+    label = models.CharField(max_length=40)
+    status = models.CharField(max_length=1, choices=Status, default=Status.UNOCCUPIED)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["unit", "label"], name="bed_label_once")]
+
+
+class Request(models.Model):
+    """A bed sought. In clear: what the search needs, never who the patient is (3-beds, guarantee 5)."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client
+    origin = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="+")
+    requester = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    role = models.ForeignKey(DutyRole, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    category = models.CharField(max_length=12, choices=Category)
+    capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
+    urgency = models.CharField(max_length=8, choices=Urgency)
+    age_band = models.CharField(max_length=12, blank=True)  # neonate infant child adolescent adult senior
+    sex = models.CharField(max_length=8, blank=True)  # only where it matters for the room
+    transport_mode = models.CharField(max_length=12, blank=True)  # ground air own
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+
+class Candidate(models.Model):
+    """One hospital asked. Its state moves only along ``beds.transitions``."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client
+    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="candidates")
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="+")
+    role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="+")  # who answers
+    conversation = models.OneToOneField(Conversation, on_delete=models.PROTECT, related_name="candidate")
+    state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.SUBMITTED)
+    reason = models.CharField(max_length=32, blank=True)
+    acknowledge_by = models.DateTimeField()
+    escalation = models.PositiveSmallIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "hospital"], name="candidate_hospital_once"),
+            models.UniqueConstraint(fields=["request"], condition=Q(state__in=sorted(COMMITTED)), name="candidate_one_confirmed"),
+        ]
+        indexes = [models.Index(fields=["acknowledge_by"], condition=Q(state="submitted"), name="candidate_overdue")]
+
+
+class Hold(models.Model):
+    """A bed promised for a time: a single bed, or one of a capacity's count.
+
+    ``during`` ends when the promise ends, so a hold that ran out never blocks, whether or not a sweeper ran.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="holds")
+    bed = models.ForeignKey(Bed, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
+    capacity = models.ForeignKey(Capacity, on_delete=models.PROTECT, related_name="holds")
+    during = DateTimeRangeField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="hold_one_promise_per_bed",
+                expressions=[("bed", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
+                condition=Q(bed__isnull=False),
+            ),
+        ]
+
+
+class Transition(models.Model):
+    """The history of a candidate, for both hospitals' eyes: who moved it, in which role, from where to where."""
+
+    candidate = models.ForeignKey(Candidate, on_delete=models.CASCADE, related_name="transitions")
+    action = models.CharField(max_length=24)
+    source = models.CharField(max_length=20)
+    target = models.CharField(max_length=20)
+    reason = models.CharField(max_length=32, blank=True)
+    person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")  # null: a clock
+    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)

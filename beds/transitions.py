@@ -1,0 +1,73 @@
+"""The life of a bed request at one candidate hospital (docs/life-of-a-bed-request.md).
+
+Invariant: a state changes only along this table. It imports nothing of Django, so the documentation, the FHIR mapping and the property tests
+read the same rows as the service.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    SUBMITTED = "submitted"
+    ACKNOWLEDGED = "acknowledged"
+    INFO_REQUESTED = "info-requested"
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    TRANSPORT_ARRANGED = "transport-arranged"
+    IN_TRANSIT = "in-transit"
+    ARRIVED = "arrived"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    NO_RESPONSE = "no-response"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    DIVERTED = "diverted"
+
+
+class Side(StrEnum):
+    ORIGIN = "origin"
+    DESTINATION = "destination"
+    CLOCK = "clock"
+
+
+class Step(NamedTuple):
+    """``by`` may take the action when the candidate is in one of ``sources``; it is then in ``target``. ``reasons``: the codes it needs, or none."""
+
+    sources: frozenset[State]
+    by: Side
+    target: State
+    reasons: frozenset[str] = frozenset()
+
+
+_S = State
+# What may still become a promise.
+OPEN = frozenset({_S.SUBMITTED, _S.ACKNOWLEDGED, _S.INFO_REQUESTED, _S.HELD})
+# One per request, by a partial unique index.
+COMMITTED = frozenset({_S.CONFIRMED, _S.TRANSPORT_ARRANGED, _S.IN_TRANSIT, _S.ARRIVED})
+TERMINAL = frozenset({_S.ARRIVED, _S.DECLINED, _S.CANCELLED, _S.NO_RESPONSE, _S.EXPIRED, _S.WITHDRAWN, _S.DIVERTED})
+
+DECLINE_REASONS = frozenset({"no-bed", "no-staff", "no-capability", "wrong-speciality", "diversion", "other"})
+CANCEL_REASONS = frozenset({"superseded", "died", "improved", "other"})
+WITHDRAW_REASONS = frozenset({"other-hospital-confirmed", "transport-impossible", "condition-changed", "other"})
+DIVERT_REASONS = frozenset({"unstable", "destination-closed", "other"})
+
+STEPS: dict[str, Step] = {
+    "acknowledge": Step(frozenset({_S.SUBMITTED}), Side.DESTINATION, _S.ACKNOWLEDGED),
+    "request-info": Step(frozenset({_S.ACKNOWLEDGED}), Side.DESTINATION, _S.INFO_REQUESTED),
+    "answer-info": Step(frozenset({_S.INFO_REQUESTED}), Side.ORIGIN, _S.ACKNOWLEDGED),
+    "hold": Step(frozenset({_S.ACKNOWLEDGED}), Side.DESTINATION, _S.HELD),
+    "decline": Step(frozenset({_S.SUBMITTED, _S.ACKNOWLEDGED, _S.INFO_REQUESTED}), Side.DESTINATION, _S.DECLINED, DECLINE_REASONS),
+    "confirm": Step(frozenset({_S.HELD}), Side.ORIGIN, _S.CONFIRMED),
+    "withdraw": Step(OPEN | {_S.CONFIRMED, _S.TRANSPORT_ARRANGED}, Side.ORIGIN, _S.WITHDRAWN, WITHDRAW_REASONS),
+    "cancel": Step(OPEN | {_S.CONFIRMED, _S.TRANSPORT_ARRANGED}, Side.ORIGIN, _S.CANCELLED, CANCEL_REASONS),
+    "arrange-transport": Step(frozenset({_S.CONFIRMED}), Side.ORIGIN, _S.TRANSPORT_ARRANGED),
+    "depart": Step(frozenset({_S.TRANSPORT_ARRANGED}), Side.ORIGIN, _S.IN_TRANSIT),
+    "arrive": Step(frozenset({_S.IN_TRANSIT}), Side.DESTINATION, _S.ARRIVED),
+    "divert": Step(frozenset({_S.IN_TRANSIT}), Side.ORIGIN, _S.DIVERTED, DIVERT_REASONS),
+    "expire": Step(frozenset({_S.HELD}), Side.CLOCK, _S.EXPIRED),
+    "give-up": Step(frozenset({_S.SUBMITTED}), Side.CLOCK, _S.NO_RESPONSE),
+}
+
+# Seconds to acknowledge, unless the hospital set its own.
+ACKNOWLEDGE_WITHIN = {"stat": 5 * 60, "asap": 15 * 60, "urgent": 60 * 60, "routine": 240 * 60}

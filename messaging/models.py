@@ -1,0 +1,150 @@
+"""Conversations, their members, epochs, messages, receipts and attachments: ciphertext and its bookkeeping.
+
+Invariant: a conversation's messages have contiguous sequences from 1, allocated in the send's own transaction; what was stored is the bytes that were signed.
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from identity.models import Device, DutyRole, Hospital, Person
+
+
+class Conversation(models.Model):
+    class Kind(models.TextChoices):
+        DIRECT = "direct"
+        CASE = "case"
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client: it is inside the signed headers
+    kind = models.CharField(max_length=8, choices=Kind)
+    retention = models.CharField(max_length=32)
+    epoch = models.PositiveIntegerField(default=1)
+    last_sequence = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+
+class Member(models.Model):
+    """A principal's belonging to a conversation. Who may read now: the person, or whoever holds the role now, or the archive."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="members")
+    principal = models.UUIDField()
+    kind = models.CharField(max_length=8)  # identity.models.PrincipalKey.Kind
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT)
+    added_at = models.DateTimeField(default=timezone.now)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "principal"], condition=Q(removed_at=None), name="member_once")]
+        indexes = [models.Index(fields=["principal", "conversation"], condition=Q(removed_at=None), name="member_by_principal")]
+
+
+class Epoch(models.Model):
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="epochs")
+    number = models.PositiveIntegerField()
+    header = models.BinaryField()
+    signature = models.BinaryField(max_length=64)
+    wraps_digest = models.BinaryField(max_length=32)  # SHA-256(w[0] || w[1] ...): lets a reader of one wrap check the signature
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "number"], name="epoch_once")]
+
+
+class EpochWrap(models.Model):
+    epoch = models.ForeignKey(Epoch, on_delete=models.CASCADE, related_name="wraps")
+    principal = models.UUIDField()
+    wrap = models.BinaryField(max_length=1168)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["epoch", "principal"], name="epochwrap_once")]
+
+
+class Message(models.Model):
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client; makes a retry idempotent
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    sequence = models.BigIntegerField()
+    epoch = models.PositiveIntegerField()
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    priority = models.CharField(max_length=8)
+    header = models.BinaryField()
+    ciphertext = models.BinaryField()
+    signature = models.BinaryField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "sequence"], name="message_sequence_once")]
+
+
+class Receipt(models.Model):
+    """Up to which sequence a person's devices have stored a conversation. Only ever grows."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="receipts")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    delivered_sequence = models.BigIntegerField(default=0)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "person"], name="receipt_once")]
+
+
+class Acknowledgement(models.Model):
+    """A person said: seen and taken on. Visible to all members, with the role acted in."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="acknowledgements")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "person"], name="acknowledgement_once")]
+
+
+class Attachment(models.Model):
+    """A file's ciphertext. The server knows its size and SHA-256 only."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client: it is inside the signed header
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="attachments")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    size = models.BigIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+
+class AttachmentChunk(models.Model):
+    attachment = models.ForeignKey(Attachment, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()  # from 0; each 1 MiB + 16 bytes but the last
+    size = models.PositiveIntegerField()
+    sha256 = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["attachment", "number"], name="attachmentchunk_once")]
+
+
+class PushSubscription(models.Model):
+    """A device's Web Push endpoint (RFC 8030, 8291)."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="push_subscriptions")
+    endpoint = models.URLField(max_length=1000, unique=True)
+    p256dh = models.CharField(max_length=100)
+    auth = models.CharField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+
+class PendingPush(models.Model):
+    """A push still owed. It says which device and how urgent, never about what."""
+
+    subscription = models.ForeignKey(PushSubscription, on_delete=models.CASCADE)
+    urgency = models.CharField(max_length=8)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)

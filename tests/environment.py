@@ -1,0 +1,17 @@
+"""Loaded first by pytest (``-p tests.environment``): real PostgreSQL and Redis, test secrets, before Django reads its settings."""
+
+import os
+from pathlib import Path
+
+STATE = Path(__file__).resolve().parent.parent / ".wardline" / "test"
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+os.environ.setdefault("WARDLINE_MODE", "demo")
+os.environ.setdefault("PUBLIC_URL", "http://localhost:8000")
+os.environ.setdefault("SECRET_KEY", "tests-only-never-in-production-0123456789abcdef0123456789abcdef")
+os.environ.setdefault("WARDLINE_STATE", str(STATE))
+
+if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
+    from backend import embedded
+
+    embedded.start(STATE)
