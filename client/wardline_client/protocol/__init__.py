@@ -1,0 +1,65 @@
+"""Protocol ``wardline/1`` (docs/protocol.md): pure functions over bytes, no network, no storage.
+
+Invariant: what is exported here is all that the service uses, and none of it takes a private key or a seed. What a client needs on
+top (``keys``, ``hpke``, ``bodies``, ``images``, ``links`` and the ``seal_``/``open_`` functions) is imported from its module.
+"""
+
+from wardline_client.protocol.directory import Device, Directory, Principal, Refused
+from wardline_client.protocol.encoding import decode, encode, format_time, sha256
+from wardline_client.protocol.epochs import EpochHeader, check_wraps, parse_epoch_header, verify_epoch_signature
+from wardline_client.protocol.errors import CODES, ProtocolError
+from wardline_client.protocol.messages import (
+    Attachment,
+    MessageHeader,
+    check_ciphertext,
+    parse_message_header,
+    verify_message_signature,
+)
+from wardline_client.protocol.profiles import Profile, parse_profile, profile_digest
+from wardline_client.protocol.signing import kid
+from wardline_client.protocol.statements import (
+    DeviceKey,
+    Keys,
+    Partner,
+    Revocation,
+    RoleKeys,
+    Sign,
+    Statement,
+    parse_statement,
+    verify_statement,
+)
+
+__all__ = [
+    "CODES",
+    "Attachment",
+    "Device",
+    "DeviceKey",
+    "Directory",
+    "EpochHeader",
+    "Keys",
+    "MessageHeader",
+    "Partner",
+    "Principal",
+    "Profile",
+    "ProtocolError",
+    "Refused",
+    "Revocation",
+    "RoleKeys",
+    "Sign",
+    "Statement",
+    "check_ciphertext",
+    "check_wraps",
+    "decode",
+    "encode",
+    "format_time",
+    "kid",
+    "parse_epoch_header",
+    "parse_message_header",
+    "parse_profile",
+    "parse_statement",
+    "profile_digest",
+    "sha256",
+    "verify_epoch_signature",
+    "verify_message_signature",
+    "verify_statement",
+]
