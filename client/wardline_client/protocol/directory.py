@@ -114,6 +114,8 @@ class Directory:
 
     def _check_place(self, line: _Line, statement: Statement) -> None:
         latest = line.statements[-1] if line.statements else None
+        if latest and latest.hospital != statement.hospital and latest.hospital in self._pins:
+            raise ProtocolError("statement.no_chain", "subject of the pinned hospital")
         if any(known.prev == statement.prev for known in line.statements):
             # Both were properly signed: somebody shows different people different keys. Neither is believed.
             line.forked = True

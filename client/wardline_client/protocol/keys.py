@@ -71,9 +71,7 @@ def open_history(*, sealed: bytes, current: bytes, principal: UUID, generation: 
     return _open(key, nonce, sealed, None)
 
 
-def wrap_seed(
-    *, kind: str, seed: bytes, secret: bytes, share: bytes, person: UUID, nonce: bytes | None = None
-) -> bytes:
+def wrap_seed(*, kind: str, seed: bytes, secret: bytes, share: bytes, person: UUID, nonce: bytes | None = None) -> bytes:
     """A copy of a user's seed that needs ``secret`` and the server's ``share``. ``nonce`` is given by the vectors only."""
     nonce = nonce or os.urandom(12)
     aad = str(person).encode()
