@@ -6,7 +6,7 @@ about anything else is answered by an error, never by a key. The order statement
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from wardline_client.protocol.errors import ProtocolError
@@ -149,14 +149,11 @@ class Directory:
         # One step: only what a pinned hospital says about a partner counts, not what a partner says about another.
         if line is None or line.forked or line.statements[-1].hospital not in self._pins:
             raise ProtocolError("statement.no_chain", f"no root for {hospital}")
-        body = line.statements[-1].body
-        assert isinstance(body, Partner)
-        return body.root
+        return cast(Partner, line.statements[-1].body).root
 
     def _owner_keys(self, statement: Statement) -> list[bytes]:
         """Keys that may sign a ``device`` or ``device-revoked`` statement."""
-        body = statement.body
-        assert isinstance(body, DeviceKey | Revocation)
+        body = cast(DeviceKey | Revocation, statement.body)
         if statement.by == body.principal:
             return self._keys("member", statement.by, statement) + self._keys("archive", statement.by, statement)
         if isinstance(body, Revocation):
@@ -196,8 +193,7 @@ class Directory:
         if len(found) != 1:
             raise ProtocolError("statement.no_chain", f"principal {subject}")
         (entry,) = found
-        body = entry.body
-        assert isinstance(body, Keys | RoleKeys)
+        body = cast(Keys | RoleKeys, entry.body)
         return Principal(
             kind=entry.kind,
             id=subject,

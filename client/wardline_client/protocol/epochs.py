@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hmac import compare_digest
+from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
@@ -81,7 +82,7 @@ def parse_epoch_header(h: bytes) -> EpochHeader:
     if (header.epoch == 1) != (header.prev is None):
         raise malformed("prev is null in the first epoch and in no other")
     principals = [str(principal) for principal, _ in header.to]
-    if any(former >= later for former, later in zip(principals, principals[1:], strict=False)):
+    if any(former >= later for former, later in pairwise(principals)):
         raise malformed("to is not in ascending order")
     return header
 

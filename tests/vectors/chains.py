@@ -1,0 +1,225 @@
+"""Vectors of statements and the directory they make."""
+
+import json
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cast import (
+    ADLER,
+    ARCHIVE,
+    BRANDT,
+    HOSPITAL,
+    KEYS,
+    NOON,
+    OTHER_ROOT,
+    PARTNER,
+    PHONE,
+    PHONE_KEY,
+    REGISTRAR,
+    ROLE,
+    ROOT,
+    SEEDS,
+    STRANGER,
+    TABLET,
+    TABLET_KEY,
+    THIRD,
+    common_header_refusals,
+    fixed,
+    flip,
+    header_case,
+    uuid,
+    write,
+)
+from wardline_client.protocol import keys, statements
+from wardline_client.protocol.directory import Directory
+from wardline_client.protocol.encoding import sha256
+from wardline_client.protocol.errors import ProtocolError
+from wardline_client.protocol.signing import SigningKey
+
+
+class World:
+    """The statements of a hospital, its partner, and what an attacker could add."""
+
+    def __init__(self) -> None:
+        self.minute = 0
+        self.root = self.say("root", HOSPITAL, statements.Sign(ROOT.public), HOSPITAL, ROOT)
+        self.registrar = self.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, ROOT)
+        self.adler = self.member(ADLER, "adler")
+        self.brandt = self.member(BRANDT, "brandt")
+        self.archive = self.registered("archive", ARCHIVE, self.keys("archive"))
+        body = statements.RoleKeys(1, KEYS["role"].kem.public, sha256(b"role profile"), (ADLER, BRANDT))
+        self.role = self.registered("role", ROLE, body)
+        self.phone = self.device(PHONE, PHONE_KEY, ADLER, "adler")
+        self.tablet = self.device(TABLET, TABLET_KEY, ADLER, "adler")
+        self.partner = self.registered("partner", PARTNER, statements.Partner(OTHER_ROOT.public))
+        self.all = [self.root, self.registrar, self.adler, self.brandt, self.archive, self.role, self.phone, self.tablet, self.partner]
+
+    def keys(self, who: str, generation: int = 1) -> statements.Keys:
+        return statements.Keys(generation, KEYS[who].kem.public, KEYS[who].sign.public, sha256(f"profile {who}".encode()))
+
+    def say(self, kind: str, subject: UUID, body: statements.Body, by: UUID, key: SigningKey, prev: statements.Statement | None = None,
+            hospital: UUID = HOSPITAL, at: datetime | None = None) -> statements.Statement:  # fmt: skip
+        self.minute += 1
+        return statements.make_statement(
+            kind=kind, hospital=hospital, subject=subject, body=body, by=by, key=key, prev=prev,
+            at=at or NOON + timedelta(minutes=self.minute),
+        )  # fmt: skip
+
+    def registered(self, kind: str, subject: UUID, body: statements.Body, prev: statements.Statement | None = None) -> statements.Statement:
+        return self.say(kind, subject, body, REGISTRAR, KEYS["registrar"].sign, prev)
+
+    def member(self, person: UUID, who: str, generation: int = 1, prev: statements.Statement | None = None) -> statements.Statement:
+        return self.registered("member", person, self.keys(who, generation), prev)
+
+    def device(
+        self, device: UUID, key: SigningKey, owner: UUID, who: str, prev: statements.Statement | None = None
+    ) -> statements.Statement:
+        return self.say("device", device, statements.DeviceKey(owner, key.public), owner, KEYS[who].sign, prev)
+
+    def revoke(self, device: UUID, owner: UUID, by: UUID, key: SigningKey) -> statements.Statement:
+        return self.say("device-revoked", device, statements.Revocation(owner, "stolen"), by, key)
+
+    def partner_member(self, hospital: UUID = PARTNER, root: SigningKey = OTHER_ROOT) -> list[statements.Statement]:
+        """A stranger who is a proper member of the other hospital."""
+        key = KEYS["stranger"].sign
+        said = [("root", hospital, statements.Sign(root.public), hospital, root)]
+        said += [("registrar", STRANGER, statements.Sign(key.public), hospital, root)]
+        said += [("member", STRANGER, self.keys("stranger"), STRANGER, key)]  # type: ignore[list-item]
+        return [self.say(*words, hospital=hospital) for words in said]
+
+
+def make_statements() -> None:
+    world = World()
+    named = {"root": world.root, "registrar": world.registrar, "member": world.adler, "archive": world.archive, "role": world.role,
+             "device": world.phone, "partner": world.partner,
+             "device-revoked": world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign)}  # fmt: skip
+    seeds = {"root": fixed("root"), "registrar": fixed("root"), "device": None, "device-revoked": None}
+    cases = []
+    for kind, statement in named.items():
+        seed = seeds.get(kind, keys.hkdf(SEEDS["registrar"], b"wardline/1 sign")) or keys.hkdf(SEEDS["adler"], b"wardline/1 sign")
+        header = {name: getattr(statement, name) for name in ("kind", "hospital", "subject", "prev", "at", "by", "kid")}
+        case = {"name": kind, "h": statement.h, "s": statement.s, "signer_seed": seed, "signer_public": SigningKey(seed).public}
+        cases.append(case | {"header": header | {"body": vars(statement.body)}})
+    member, role = json.loads(world.adler.h), json.loads(world.role.h)
+    revoked = json.loads(named["device-revoked"].h)
+    signer = KEYS["registrar"].sign.public
+    write(
+        "statements",
+        statements=cases,
+        verify_refused=[
+            {"name": name, "h": world.adler.h, "s": world.adler.s, "signer_public": signer, "error": "signature.invalid"} | change
+            for name, change in {
+                "wrong signer": {"signer_public": ROOT.public},
+                "tampered header": {"h": world.adler.h.replace(b'"generation":1', b'"generation":2')},
+                "tampered signature": {"s": flip(world.adler.s)},
+                "white space added": {"h": world.adler.h.replace(b'"v":1', b'"v": 1')},
+            }.items()
+        ],
+        headers_refused=[
+            *common_header_refusals(member, world.adler.h),
+            header_case("unknown kind", {"kind": "roster"}, member),
+            header_case("unknown member of the body", {"body": member["body"] | {"x": 1}}, member, "header.unknown_member"),
+            header_case("missing member of the body", {"body": {"generation": 1}}, member),
+            header_case("body is a list", {"body": []}, member),
+            header_case("generation 0", {"body": member["body"] | {"generation": 0}}, member),
+            header_case("key too short", {"body": member["body"] | {"sign": "AAAA"}}, member),
+            header_case("key not canonical", {"body": member["body"] | {"sign": "A" * 42 + "B"}}, member, "encoding.not_canonical"),
+            header_case("by without kid", {"by": [member["by"][0]]}, member),
+            header_case("eligible twice", {"body": role["body"] | {"eligible": [str(ADLER)] * 2}}, role),
+            header_case("unknown reason", {"body": revoked["body"] | {"reason": "bored"}}, revoked),
+        ],
+    )  # fmt: skip
+
+
+def make_directory() -> None:
+    world = World()
+    known: dict[bytes, int] = {}
+    entries: list[dict[str, object]] = []
+    fork = world.registered("member", BRANDT, world.keys("stranger"))
+    next_adler = world.member(ADLER, "adler 2", 2, world.adler)
+    next_phone = world.device(PHONE, PHONE_KEY, ADLER, "adler 2", world.phone)
+    late = world.say("device", uuid("late device"), statements.DeviceKey(ADLER, fixed("late")), ADLER, KEYS["adler"].sign)
+    chained = [world.say("member", STRANGER, world.keys("stranger"), ADLER, KEYS["adler"].sign)]
+    third = SigningKey(fixed("third root"))
+    partner_partner = world.say("partner", THIRD, statements.Partner(third.public), STRANGER, KEYS["stranger"].sign, hospital=PARTNER)
+    twice = [world.registered("member", STRANGER, world.keys("stranger")), *world.partner_member()]
+    of_third = [*world.partner_member(), partner_partner, *third_member(world, third)]
+    own_revoke = world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign)
+    forged = statements.parse_statement(world.brandt.h, flip(world.brandt.s))
+    not_by_root = world.say("registrar", ADLER, statements.Sign(KEYS["adler"].sign.public), HOSPITAL, KEYS["registrar"].sign)
+    self_made = SigningKey(fixed("self-made root"))
+
+    def ask(name: str, said: list[statements.Statement], principal: UUID | None = None, device: UUID | None = None) -> dict[str, object]:
+        case: dict[str, object] = {"name": name, "pins": {HOSPITAL: ROOT.public}}
+        for statement in said:
+            if known.setdefault(statement.h + statement.s, len(known)) == len(entries):
+                entries.append({"h": statement.h, "s": statement.s})
+        case["statements"] = [known[statement.h + statement.s] for statement in said]
+        case["ask"] = {"principal": principal} if principal else {"device": device}
+        return case | answer_of(said, principal, device)
+
+    everything = world.all
+    cases = [
+        ask("a member", everything, ADLER),
+        ask("a duty role", everything, ROLE),
+        ask("the archive", everything, ARCHIVE),
+        ask("a device", everything, device=PHONE),
+        ask("in reverse order of arrival", everything[::-1], device=PHONE),
+        ask("each statement twice", everything * 2, BRANDT),
+        ask("the latest generation holds", [*everything, next_adler], ADLER),
+        ask("stated again by the next generation", [*everything, next_adler, next_phone], device=PHONE),
+        ask("a member of a partner hospital", [*everything, *world.partner_member()], STRANGER),
+        ask("a stranger's bad signature changes nothing", [forged, *everything], BRANDT),
+        ask("a key without a chain", [*everything, *chained], STRANGER),
+        ask("nobody said anything", everything, STRANGER),
+        ask("without the registrar's statement", [entry for entry in everything if entry is not world.registrar], ADLER),
+        ask("without the root's statement", [entry for entry in everything if entry is not world.root], ADLER),
+        ask("a root that is not the pinned one", of_another_root(self_made), ADLER),
+        ask("a registrar not stated by the root", [*everything, not_by_root, *chained], STRANGER),
+        ask("a member of a hospital that is no partner", [*everything, *world.partner_member(THIRD, third)], STRANGER),
+        ask("a partner's partner", [*everything, *of_third], uuid("third member")),
+        ask("wrong signature", [forged if entry is world.brandt else entry for entry in everything], BRANDT),
+        ask("forked statements", [*everything, fork], BRANDT),
+        ask("forked statements, the other way round", [fork, *everything], BRANDT),
+        ask("a fork of another does not matter", [*everything, fork], ADLER),
+        ask("predecessor missing", [entry for entry in [*everything, next_adler] if entry is not world.adler], ADLER),
+        ask("generation falls", [*everything, next_adler, world.member(ADLER, "adler", 1, next_adler)], ADLER) ,
+        ask("same generation, other key", [*everything, world.member(ADLER, "stranger", 1, world.adler)], ADLER),
+        ask("revoked by its owner", [*everything, own_revoke], device=PHONE),
+        ask("the other device is not revoked", [*everything, own_revoke], device=TABLET),
+        ask("revoked by a registrar", [*everything, world.revoke(PHONE, ADLER, REGISTRAR, KEYS["registrar"].sign)], device=PHONE),
+        ask("a colleague cannot revoke", [*everything, world.revoke(PHONE, ADLER, BRANDT, KEYS["brandt"].sign)], device=PHONE),
+        ask("a device stated by a colleague", [*everything, world.device(uuid("x"), TABLET_KEY, ADLER, "brandt")], device=uuid("x")),
+        ask("a device stated by a former key", [*everything, next_adler], device=PHONE),
+        ask("a new device stated by a former key", [*everything, next_adler, late], device=uuid("late device")),
+        ask("subject of two hospitals: the pinned one counts", [*everything, *twice], STRANGER),
+    ]  # fmt: skip
+    write("directory", statements=entries, directories=cases)
+
+
+def answer_of(said: list[statements.Statement], principal: UUID | None, device: UUID | None) -> dict[str, object]:
+    directory = Directory({HOSPITAL: ROOT.public}, said)
+    try:
+        if principal:
+            found = directory.principal(principal)
+            names = ("kind", "hospital", "generation", "kem", "sign", "profile", "eligible")
+            return {"answer": {name: getattr(found, name) for name in names}}
+        assert device
+        known = directory.device(device)
+        return {"answer": {"principal": known.principal, "sign": known.sign}}
+    except ProtocolError as error:
+        return {"error": error.code}
+
+
+def of_another_root(root: SigningKey) -> list[statements.Statement]:
+    world = World()
+    own_root = world.say("root", HOSPITAL, statements.Sign(root.public), HOSPITAL, root)
+    registrar = world.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, root)
+    return [own_root, registrar, *world.all[2:]]
+
+
+def third_member(world: World, root: SigningKey) -> list[statements.Statement]:
+    person, who = uuid("third member"), KEYS["brandt"].sign
+    said = [("root", THIRD, statements.Sign(root.public), THIRD, root), ("registrar", person, statements.Sign(who.public), THIRD, root)]
+    said += [("member", person, world.keys("brandt"), person, who)]  # type: ignore[list-item]
+    return [world.say(*words, hospital=THIRD) for words in said]
