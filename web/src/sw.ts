@@ -4,8 +4,8 @@
  * Invariant: nothing of the API and nothing a person wrote is ever cached or shown here. A push carries an address to open
  * and an urgency, never content.
  */
-/// <reference lib="webworker" />
 declare const self: ServiceWorkerGlobalScope;
+export type {};
 declare const __SHELL__: string[];
 
 const SHELL = __SHELL__;

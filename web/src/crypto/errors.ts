@@ -1,0 +1,25 @@
+/** A refusal of protocol `wardline/1`; `code` is one of the stable codes of docs/protocol.md section 11. */
+export type ProtocolErrorCode =
+  | "encoding.not_canonical"
+  | "header.malformed"
+  | "header.duplicate_key"
+  | "header.unknown_version"
+  | "header.unknown_member"
+  | "signature.invalid"
+  | "wrap.unreadable"
+  | "epoch.commitment"
+  | "message.unreadable"
+  | "image.unreadable"
+  | "statement.no_chain"
+  | "statement.fork"
+  | "statement.revoked";
+
+export class ProtocolError extends Error {
+  readonly code: ProtocolErrorCode;
+
+  constructor(code: ProtocolErrorCode, detail = "") {
+    super(detail ? `${code}: ${detail}` : code);
+    this.name = "ProtocolError";
+    this.code = code;
+  }
+}

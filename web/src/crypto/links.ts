@@ -1,0 +1,69 @@
+/**
+ * The two links that carry a secret in their fragment (docs/protocol.md section 3.2).
+ *
+ * Invariant: the token is for the server; what follows the dot never reaches it.
+ */
+import { b64u, type Bytes, labelled, unb64u, utf8 } from "./encoding";
+import { ProtocolError } from "./errors";
+import { bytes, headerBytes, integer, oneOf, parseJson, object, uuid, type JsonObject } from "./headers";
+import { openOnce, sealOnce } from "./keys";
+
+const FRAGMENT = /^.*#\/(link|join)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
+
+/** What the new device learns from the old one. */
+export interface LinkPayload {
+  person: string;
+  seed: Bytes;
+  generation: number;
+  hospital: string;
+  root: Bytes;
+}
+
+export interface LinkFragment {
+  kind: "link" | "join";
+  token: string;
+  /** The link's secret, or the root public key of the inviting hospital. */
+  value: Bytes;
+}
+
+/** Reads an address of the given kind. Throws `header.malformed` or `encoding.not_canonical`. */
+export function parseLinkOf(kind: LinkFragment["kind"], address: string): LinkFragment {
+  const read = parseFragment(address);
+  if (read.kind !== kind) throw new ProtocolError("header.malformed", `not a ${kind} address`);
+  return read;
+}
+
+/** Reads a whole address or its fragment. Throws `header.malformed` or `encoding.not_canonical`. */
+export function parseFragment(address: string): LinkFragment {
+  const [, kind, token, value] = FRAGMENT.exec(address.trim()) ?? [];
+  if (!kind || !token || !value) throw new ProtocolError("header.malformed", "not a link");
+  return { kind: kind as "link" | "join", token, value: unb64u(value, 32) };
+}
+
+export function formatLink(token: string, secret: Bytes): string {
+  return `/#/link/${token}.${b64u(secret)}`;
+}
+
+export function formatInvitation(token: string, root: Bytes): string {
+  return `/#/join/${token}.${b64u(root)}`;
+}
+
+function linkInfo(token: string): Bytes {
+  return labelled("wardline/1 link", utf8(token));
+}
+
+export async function sealLink(payload: LinkPayload, secret: Bytes, token: string): Promise<Bytes> {
+  const { person, seed, generation, hospital, root } = payload;
+  const plain = headerBytes({ v: 1, person, seed: b64u(seed), generation, hospital, root: b64u(root) });
+  return sealOnce(secret, linkInfo(token), plain);
+}
+
+/** Throws `wrap.unreadable`, or a `header` code when the payload itself is wrong. */
+export async function openLink(sealed: Bytes, secret: Bytes, token: string): Promise<LinkPayload> {
+  const read = parseJson(await openOnce(secret, linkInfo(token), sealed));
+  const version = (read as JsonObject | null)?.["v"];
+  if (typeof version === "number" && version !== 1) throw new ProtocolError("header.unknown_version");
+  const shape = { v: oneOf(1), person: uuid, seed: bytes(32), generation: integer(1), hospital: uuid, root: bytes(32) };
+  const { v: _v, ...payload } = object<LinkPayload & { v: number }>(shape)(read);
+  return payload;
+}

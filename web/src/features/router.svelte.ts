@@ -1,0 +1,46 @@
+/**
+ * Addresses: `#/...`, ids only, never a name. Back always goes back inside the app and, on a page opened from a push, to Home.
+ *
+ * Invariant: the secret of a join or link address is taken out of the address bar and the history as soon as it has been read.
+ */
+export const route = $state({ path: "/", parts: [] as string[] });
+
+let depth = 0;
+
+function read(): void {
+  const path = location.hash.replace(/^#/, "") || "/";
+  route.path = path;
+  route.parts = path.split("/").filter(Boolean);
+  depth = Number((history.state as { depth?: number } | null)?.depth ?? 0);
+}
+
+export function startRouter(): () => void {
+  read();
+  addEventListener("popstate", read);
+  return () => removeEventListener("popstate", read);
+}
+
+export function go(path: string): void {
+  if (path === route.path) return;
+  history.pushState({ depth: depth + 1 }, "", `#${path}`);
+  read();
+}
+
+export function replace(path: string): void {
+  history.replaceState({ depth }, "", `#${path}`);
+  read();
+}
+
+export function back(): void {
+  if (depth > 0) history.back();
+  else replace("/");
+}
+
+/** Takes `<token>.<secret>` out of a join or link address, and the address out of the history. */
+export function takeSecret(): { token: string; secret: string } | null {
+  const [kind = "", value = ""] = route.parts;
+  const [token, secret] = value.split(".");
+  if (!token || !secret) return null;
+  replace(`/${kind}`);
+  return { token, secret };
+}
