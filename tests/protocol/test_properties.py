@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tests.protocol.vectors import layer
 from wardline_client.protocol import epochs, images, keys, messages
 from wardline_client.protocol.encoding import decode, encode, format_time, parse_object, to_json
 from wardline_client.protocol.errors import CODES, ProtocolError
 from wardline_client.protocol.hpke import KemKey
 from wardline_client.protocol.signing import SigningKey
+
+from tests.protocol.vectors import layer
 
 CASE = layer("messages")["messages"][0]
 HEADER = messages.parse_message_header(decode(CASE["h"]))
@@ -25,6 +25,14 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
+
+
+def code_of(read, data):
+    try:
+        read(data)
+    except ProtocolError as error:
+        return error.code
+    return None
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -41,10 +49,7 @@ def test_base64url_comes_back(data):
 
 @given(st.text(alphabet="ABab01-_=+/ \n", max_size=12))
 def test_one_spelling_for_each_value(text):
-    try:
-        assert encode(decode(text)) == text
-    except ProtocolError as error:
-        assert error.code == "encoding.not_canonical"
+    assert code_of(decode, text) == "encoding.not_canonical" or encode(decode(text)) == text
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
@@ -54,10 +59,7 @@ def test_objects_come_back(value):
 
 @given(st.binary(max_size=300) | st.text(alphabet='{}[]",:01eE.-+ \\ua', max_size=40).map(str.encode))
 def test_any_bytes_are_read_or_refused_with_a_code(data):
-    try:
-        parse_object(data)
-    except ProtocolError as error:
-        assert error.code in CODES
+    assert code_of(parse_object, data) in CODES | {None}
 
 
 @given(st.datetimes(min_value=datetime(1000, 1, 1), max_value=datetime(9999, 12, 31)))  # noqa: DTZ001 - hypothesis wants them naive

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 import pytest
-
-from tests.protocol.vectors import binary, each, layer, refused
 from wardline_client.protocol import Directory, parse_statement, verify_statement
 from wardline_client.protocol.encoding import decode, encode, format_time, sha256
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.signing import SigningKey
+
+from tests.protocol.vectors import binary, each, layer, refused
 
 
 @each("statements", "statements")
