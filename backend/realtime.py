@@ -1,25 +1,65 @@
 """Ring a person's open sockets after commit.
 
 Invariant: a ring is a hint, never the truth. It says "something of yours changed" (and may carry the change as a fast path); a client that missed it asks
-``/sync`` and gets the same. Nothing is sent for a transaction that rolls back.
+``/sync`` and gets the same. Nothing is sent for a transaction that rolls back, and a Redis that is down never fails a transaction that committed.
+
+On the wire (one Redis channel, one subscription per server process) a publication is a run of frames, each two lines: who, then the event's JSON as it goes
+out to the sockets, encoded once. The first line is ``>`` and person ids, or ``!`` and sign-in ids whose sockets close, joined by commas.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import redis
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 CHANNEL = "wardline:ring"
+RING, CLOSE = ">", "!"
+
+
+class Frame(NamedTuple):
+    kind: str  # RING or CLOSE
+    targets: list[str]  # person ids or sign-in ids
+    text: str  # the event's JSON; empty for CLOSE
 
 
 def ring_after_commit(people: Iterable[UUID], event: dict[str, Any]) -> None:
     """Send ``event`` (JSON-ready, with ``t``) to every open socket of ``people`` once the present transaction has committed."""
-    raise NotImplementedError
+    _after_commit(encode_frame(RING, people, encode_event(event)))
 
 
 def close_after_commit(sign_ins: Iterable[UUID]) -> None:
     """Close the sockets of these sign-ins once the present transaction has committed."""
-    raise NotImplementedError
+    _after_commit(encode_frame(CLOSE, sign_ins, ""))
+
+
+def encode_event(event: dict[str, Any]) -> str:
+    return json.dumps(event, separators=(",", ":"), cls=DjangoJSONEncoder)
+
+
+def encode_frame(kind: str, targets: Iterable[UUID], text: str) -> str:
+    """Empty when there is nobody to tell. JSON text has no raw line breaks, so lines delimit."""
+    names = ",".join(map(str, targets))
+    return f"{kind}{names}\n{text}\n" if names else ""
+
+
+def decode_frames(publication: str) -> Iterator[Frame]:
+    lines = publication.split("\n")
+    for head, text in zip(lines[0::2], lines[1::2], strict=False):
+        yield Frame(head[:1], head[1:].split(","), text)
+
+
+def _after_commit(frame: str) -> None:
+    if frame:
+        # ``robust``: what was committed stays answered as done; sockets that missed the ring fetch.
+        transaction.on_commit(lambda: _client().publish(CHANNEL, frame), robust=True)
+
+
+@cache
+def _client() -> "redis.Redis":
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)

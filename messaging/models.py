@@ -5,6 +5,7 @@ Invariant: a conversation's messages have contiguous sequences from 1, allocated
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -24,6 +25,7 @@ class Conversation(models.Model):
     last_sequence = models.BigIntegerField(default=0)
     created_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
+    last_at = models.DateTimeField(null=True, blank=True)  # of the message ``last_sequence``
     closed_at = models.DateTimeField(null=True, blank=True)
 
 
@@ -67,12 +69,13 @@ class EpochWrap(models.Model):
 
 class Message(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)  # made by the client; makes a retry idempotent
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    # Indexes that nothing reads are left out: each costs every message. ``message_sequence_once`` serves the conversation.
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False)
     sequence = models.BigIntegerField()
     epoch = models.PositiveIntegerField()
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", db_index=False)
+    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+", db_index=False)
     priority = models.CharField(max_length=8)
     header = models.BinaryField()
     ciphertext = models.BinaryField()
@@ -81,6 +84,8 @@ class Message(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["conversation", "sequence"], name="message_sequence_once")]
+        # The push sweep reads the latest minutes; a block range index costs an insert next to nothing.
+        indexes = [BrinIndex(fields=["created_at"], autosummarize=True, pages_per_range=16, name="message_by_time")]
 
 
 class Receipt(models.Model):
@@ -89,6 +94,7 @@ class Receipt(models.Model):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="receipts")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     delivered_sequence = models.BigIntegerField(default=0)
+    pushed_sequence = models.BigIntegerField(default=0)  # up to which a push has been owed
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -141,10 +147,16 @@ class PushSubscription(models.Model):
 
 
 class PendingPush(models.Model):
-    """A push still owed. It says which device and how urgent, never about what."""
+    """A push still owed: at most one per device, for a push says only "look". It says how urgent, never about what."""
 
-    subscription = models.ForeignKey(PushSubscription, on_delete=models.CASCADE)
+    subscription = models.OneToOneField(PushSubscription, on_delete=models.CASCADE, related_name="pending")
     urgency = models.CharField(max_length=8)
     attempts = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-    created_at = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(default=timezone.now, db_index=True)
+    owed_at = models.DateTimeField(default=timezone.now)  # of the latest message behind it; a claim ends the row only if this is unchanged
+
+
+class PushSweep(models.Model):
+    """How far the sweep for undelivered messages has looked; one row. A worker that was away goes on from here, so a push is late and not lost."""
+
+    looked_until = models.DateTimeField()
