@@ -1,0 +1,245 @@
+/** What the screens see. Ids are UUIDs, times ISO 8601 UTC. Nothing here is written to disk in clear. */
+import type { Body, Priority, RevocationReason } from "../crypto";
+
+/** A value that changes; the store contract of Svelte (`$name`), usable without it. */
+export interface Readable<T> {
+  readonly value: T;
+  /** Calls `run` at once and on every change; returns what ends it. */
+  subscribe(run: (value: T) => void): () => void;
+}
+
+/** A refusal by the server, or `network.offline` (nothing was lost), or a protocol code. */
+export interface ErrorBody {
+  code: string;
+  detail: string;
+  [more: string]: unknown;
+}
+
+export type Phase =
+  /** Reading the local store. */
+  | "loading"
+  /** This browser is no device of anybody: a link or an invitation is needed. */
+  | "new"
+  /** A device; the keys are not in memory. `unlock()`. */
+  | "locked"
+  /** Joined; a registrar compares `fingerprint` and approves. Opens by itself. */
+  | "pending"
+  | "open";
+
+export interface SessionState {
+  phase: Phase;
+  person: string | null;
+  device: string | null;
+  hospital: string | null;
+  /** Shown on the unlock screen before anything is opened. */
+  hospitalName: string;
+  isRegistrar: boolean;
+  /** Duty roles held right now. */
+  rolesOnDuty: string[];
+  /** Six groups of five digits over both public keys; null before they are known. */
+  fingerprint: string | null;
+  idleLockSeconds: number;
+  expiresAt: string | null;
+  /** Why the last lock happened, if not by the person: `idle`, `expired`, `revoked`. */
+  reason: "idle" | "expired" | "revoked" | null;
+}
+
+export type Connection = "live" | "polling" | "offline";
+
+export interface Hospital {
+  id: string;
+  slug: string;
+  name: string;
+  city: string;
+  latitude: number | null;
+  longitude: number | null;
+}
+
+export interface Person {
+  id: string;
+  hospital: string;
+  kind: "human" | "archive";
+  isRegistrar: boolean;
+  name: string;
+  title: string;
+  profession: string;
+  unit: string;
+  /** The chain to a pinned root held, and the name is the one that was signed. Else `name` is empty and nothing is sealed to them. */
+  isProved: boolean;
+  fingerprint: string | null;
+}
+
+export interface DutyRole {
+  id: string;
+  hospital: string;
+  unit: string | null;
+  name: string;
+  categories: string[];
+  isProved: boolean;
+  onDuty: { person: string | null; since: string; until: string | null } | null;
+}
+
+export interface DirectoryView {
+  hospitals: Hospital[];
+  people: Person[];
+  roles: DutyRole[];
+}
+
+/** wartet, gesendet, zugestellt, bestätigt. `refused`: the server will not take it; `problem` says why. */
+export type MessageState = "waiting" | "sent" | "delivered" | "acknowledged" | "refused";
+
+export interface MessageView {
+  id: string;
+  conversation: string;
+  /** Null while it waits. */
+  sequence: number | null;
+  person: string;
+  role: string | null;
+  isOwn: boolean;
+  priority: Priority;
+  at: string;
+  /** Null if it could not be opened; then `problem` has the code. */
+  body: Body | null;
+  state: MessageState;
+  acknowledged: { person: string; role: string | null; at: string }[];
+  /** Upload of its image: 0 to 1, null when there is none under way. */
+  progress: number | null;
+  problem: string | null;
+}
+
+export interface ConversationView {
+  id: string;
+  kind: "direct" | "case";
+  members: { principal: string; kind: string; hospital: string }[];
+  /** The bed request's candidate this conversation belongs to. */
+  candidate: string | null;
+  lastSequence: number;
+  lastAt: string | null;
+  /** The latest text or kind of body; empty until it is opened. */
+  lastLine: string;
+  unread: number;
+  /** There is an unread message of priority `stat`. */
+  hasUnreadStat: boolean;
+}
+
+export type Category =
+  | "icu-high" | "icu-low" | "imc" | "ward" | "picu" | "nicu" | "peds" | "burn" | "nursery" | "psych" | "rehab" | "ed" | "obstetric";
+export type Capability = "niv" | "invasive-vent" | "ecmo" | "crrt" | "oxygen" | "telemetry" | "isolation" | "bariatric";
+export type Urgency = "stat" | "asap" | "urgent" | "routine";
+export type CandidateState =
+  | "submitted" | "acknowledged" | "info-requested" | "held" | "confirmed" | "transport-arranged" | "in-transit" | "arrived"
+  | "declined" | "cancelled" | "no-response" | "expired" | "withdrawn" | "diverted";
+export type CandidateAction =
+  | "acknowledge" | "request-info" | "answer-info" | "hold" | "decline" | "confirm" | "withdraw" | "cancel"
+  | "arrange-transport" | "depart" | "arrive" | "divert";
+
+export interface Transition {
+  action: string;
+  source: CandidateState;
+  target: CandidateState;
+  reason: string;
+  person: string | null;
+  role: string | null;
+  at: string;
+}
+
+export interface Candidate {
+  id: string;
+  hospital: string;
+  role: string;
+  conversation: string;
+  state: CandidateState;
+  reason: string;
+  acknowledge_by: string;
+  escalation: number;
+  hold: { capacity: string; unit: string; bed: string | null; expires_at: string } | null;
+  version: number;
+  changed_at: string;
+  /** What this side may do now. */
+  actions: CandidateAction[];
+  /** Only from `loadRequest`. */
+  transitions?: Transition[];
+}
+
+export interface BedRequest {
+  id: string;
+  origin: string;
+  requester: string;
+  role: string | null;
+  category: Category;
+  capabilities: Capability[];
+  urgency: Urgency;
+  age_band: string;
+  sex: string;
+  transport_mode: string;
+  created_at: string;
+  closed_at: string | null;
+  candidates: Candidate[];
+}
+
+export interface NewRequest {
+  category: Category;
+  capabilities: Capability[];
+  urgency: Urgency;
+  /** neonate infant child adolescent adult senior, or empty. */
+  ageBand: string;
+  sex: string;
+  /** ground air own, or empty. */
+  transportMode: string;
+  /** The hospitals asked, and the duty role asked there. */
+  hospitals: { hospital: string; role: string }[];
+  /** Two lines for all of them, end-to-end encrypted; never a name. Empty: none is sent. */
+  note: string;
+  /** The duty role acted in. */
+  role?: string | null;
+}
+
+export interface BoardUnit {
+  capacity: string;
+  unit: string;
+  name: string;
+  category: Category;
+  staffed: number;
+  occupied: number;
+  blocked: number;
+  held: number;
+  available: number;
+  capabilities: Capability[];
+  reported_at: string;
+  is_stale: boolean;
+  source: "manual" | "adt" | "api";
+  version: number;
+}
+
+export interface BoardHospital {
+  hospital: string;
+  distance_km: number | null;
+  roles: { role: string; categories: Category[]; on_duty: boolean }[];
+  units: BoardUnit[];
+}
+
+export interface Duty {
+  role: string;
+  holder: string | null;
+  since: string | null;
+  until: string | null;
+}
+
+export interface PendingMember {
+  person: string;
+  name: string;
+  title: string;
+  profession: string;
+  fingerprint: string;
+}
+
+export interface DeviceInfo {
+  id: string;
+  label: string;
+  created_at?: string;
+  last_seen_at?: string | null;
+  revoked_at?: string | null;
+  isThis: boolean;
+}
+
+export type { Body, Priority, RevocationReason };
