@@ -1,7 +1,8 @@
 """Capacity, beds, holds, requests and candidates.
 
-Invariant: one bed, one promise, enforced by the database: an exclusion constraint for single beds, a conditional update and a CHECK for counts,
-a partial unique index for the one confirmed candidate of a request.
+Invariant: one bed, one promise, enforced by the database: exclusion constraints for single beds and for the numbered places of a count, a
+CHECK for the figure's bounds, a partial unique index for the one confirmed candidate of a request. No column of this module can take free
+text about a patient: every value is one of a closed list, by CHECK.
 """
 
 import uuid
@@ -12,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from beds.transitions import COMMITTED, State
+from beds.transitions import COMMITTED, REASONS, TERMINAL, State
 from identity.models import DutyRole, Hospital, Person, Unit
 from messaging.models import Conversation
 
@@ -51,6 +52,29 @@ class Urgency(models.TextChoices):
     ROUTINE = "routine"
 
 
+class AgeBand(models.TextChoices):
+    NEONATE = "neonate"
+    INFANT = "infant"
+    CHILD = "child"
+    ADOLESCENT = "adolescent"
+    ADULT = "adult"
+    SENIOR = "senior"
+
+
+class Sex(models.TextChoices):
+    """Only where it matters for the room."""
+
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+
+
+class TransportMode(models.TextChoices):
+    GROUND = "ground"
+    AIR = "air"
+    OWN = "own"
+
+
 class Capacity(models.Model):
     """A unit's figure for one category. ``available`` is derived, never stored."""
 
@@ -75,6 +99,8 @@ class Capacity(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["unit", "category"], name="capacity_once"),
             models.CheckConstraint(condition=Q(staffed__gte=F("occupied") + F("blocked")), name="capacity_within_staffed"),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="capacity_category_known"),
+            models.CheckConstraint(condition=Q(capabilities__contained_by=Capability.values), name="capacity_capabilities_known"),
         ]
 
 
@@ -109,11 +135,22 @@ class Request(models.Model):
     category = models.CharField(max_length=12, choices=Category)
     capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
     urgency = models.CharField(max_length=8, choices=Urgency)
-    age_band = models.CharField(max_length=12, blank=True)  # neonate infant child adolescent adult senior
-    sex = models.CharField(max_length=8, blank=True)  # only where it matters for the room
-    transport_mode = models.CharField(max_length=12, blank=True)  # ground air own
+    age_band = models.CharField(max_length=12, choices=AgeBand, blank=True)
+    sex = models.CharField(max_length=8, choices=Sex, blank=True)
+    transport_mode = models.CharField(max_length=12, choices=TransportMode, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)  # when the last candidate came to its end
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="request_category_known"),
+            models.CheckConstraint(condition=Q(capabilities__contained_by=Capability.values), name="request_capabilities_known"),
+            models.CheckConstraint(condition=Q(urgency__in=Urgency.values), name="request_urgency_known"),
+            models.CheckConstraint(condition=Q(age_band__in=["", *AgeBand.values]), name="request_age_band_known"),
+            models.CheckConstraint(condition=Q(sex__in=["", *Sex.values]), name="request_sex_known"),
+            models.CheckConstraint(condition=Q(transport_mode__in=["", *TransportMode.values]), name="request_transport_mode_known"),
+        ]
+        indexes = [models.Index(fields=["origin", "-created_at"], name="request_by_origin")]
 
 
 class Candidate(models.Model):
@@ -124,7 +161,7 @@ class Candidate(models.Model):
     hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="+")
     role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="+")  # who answers
     conversation = models.OneToOneField(Conversation, on_delete=models.PROTECT, related_name="candidate")
-    state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.SUBMITTED)
+    state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.SUBMITTED.value)
     reason = models.CharField(max_length=32, blank=True)
     acknowledge_by = models.DateTimeField()
     escalation = models.PositiveSmallIntegerField(default=0)
@@ -135,26 +172,41 @@ class Candidate(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["request", "hospital"], name="candidate_hospital_once"),
-            models.UniqueConstraint(fields=["request"], condition=Q(state__in=sorted(COMMITTED)), name="candidate_one_confirmed"),
+            models.UniqueConstraint(
+                fields=["request"], condition=Q(state__in=sorted(s.value for s in COMMITTED)), name="candidate_one_confirmed"
+            ),
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in State]), name="candidate_state_known"),
+            models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="candidate_reason_known"),
         ]
-        indexes = [models.Index(fields=["acknowledge_by"], condition=Q(state="submitted"), name="candidate_overdue")]
+        indexes = [
+            models.Index(fields=["acknowledge_by"], condition=Q(state="submitted"), name="candidate_overdue"),
+            models.Index(fields=["changed_at"], condition=Q(state="held"), name="candidate_held"),
+            models.Index(fields=["hospital", "request"], name="candidate_by_hospital"),
+            models.Index(fields=["request"], condition=~Q(state__in=sorted(s.value for s in TERMINAL)), name="candidate_not_ended"),
+        ]
 
 
 class Hold(models.Model):
-    """A bed promised for a time: a single bed, or one of a capacity's count.
+    """A bed promised for a time: one place of a capacity's count, and the single bed where the hospital tracks them.
 
-    ``during`` ends when the promise ends, so a hold that ran out never blocks, whether or not a sweeper ran.
+    ``during`` ends when the promise ends, so a hold that ran out never blocks, whether or not a sweeper ran. ``place`` counts from 0 and is
+    below the free beds at the moment of the promise: with it a count has the same exclusion constraint as a single bed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="holds")
     bed = models.ForeignKey(Bed, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
     capacity = models.ForeignKey(Capacity, on_delete=models.PROTECT, related_name="holds")
+    place = models.PositiveIntegerField()
     during = DateTimeRangeField()
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
+            ExclusionConstraint(
+                name="hold_one_promise_per_place",
+                expressions=[("capacity", RangeOperators.EQUAL), ("place", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
+            ),
             ExclusionConstraint(
                 name="hold_one_promise_per_bed",
                 expressions=[("bed", RangeOperators.EQUAL), ("during", RangeOperators.OVERLAPS)],
@@ -174,3 +226,6 @@ class Transition(models.Model):
     person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")  # null: a clock
     role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="transition_reason_known")]

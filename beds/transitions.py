@@ -1,7 +1,7 @@
 """The life of a bed request at one candidate hospital (docs/life-of-a-bed-request.md).
 
-Invariant: a state changes only along this table. It imports nothing of Django, so the documentation, the FHIR mapping and the property tests
-read the same rows as the service.
+Invariant: a state changes only along this table. It imports nothing of Django, so the documentation, the FHIR mapping and the property
+tests read the same rows as the service.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ class Side(StrEnum):
 
 
 class Step(NamedTuple):
-    """``by`` may take the action when the candidate is in one of ``sources``; it is then in ``target``. ``reasons``: the codes it needs, or none."""
+    """``by`` may take the action in one of ``sources``; the candidate is then in ``target``. ``reasons``: the codes it needs, or none."""
 
     sources: frozenset[State]
     by: Side
@@ -69,5 +69,17 @@ STEPS: dict[str, Step] = {
     "give-up": Step(frozenset({_S.SUBMITTED}), Side.CLOCK, _S.NO_RESPONSE),
 }
 
+REASONS = frozenset().union(*(step.reasons for step in STEPS.values()))
+# How the others end when one hospital is confirmed; in the same transaction.
+OTHER_CONFIRMED = "other-hospital-confirmed"
+
 # Seconds to acknowledge, unless the hospital set its own.
 ACKNOWLEDGE_WITHIN = {"stat": 5 * 60, "asap": 15 * 60, "urgent": 60 * 60, "routine": 240 * 60}
+# A request nobody acknowledged is raised this often before it ends as ``no-response``.
+ESCALATIONS_AT_MOST = 5
+HOLD_MINUTES = (15, 30, 60)
+
+
+def actions_from(state: State | str, side: Side) -> list[str]:
+    """What ``side`` may do with a candidate in ``state``, in the order of the table."""
+    return [name for name, step in STEPS.items() if step.by == side and state in step.sources]
