@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-STATE = Path(__file__).resolve().parent.parent / ".wardline" / "test"
+STATE = Path(__file__).resolve().parent.parent / ".wardline" / "tests"
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 os.environ.setdefault("WARDLINE_MODE", "demo")
@@ -14,4 +14,4 @@ os.environ.setdefault("WARDLINE_STATE", str(STATE))
 if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
     from backend import embedded
 
-    embedded.start(STATE)
+    embedded.start(STATE, is_durable=False)
