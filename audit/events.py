@@ -1,7 +1,7 @@
 """What an audit event says.
 
-Invariant: identifiers here are pseudonyms; there is no field that could take a name, content or a key. The leaf's bytes are made once, in Python, and stored as
-hashed.
+Invariant: identifiers here are pseudonyms; there is no field that could take a name, content or a key. The leaf's bytes are made once, in
+Python, and stored as hashed.
 """
 
 from collections.abc import Sequence
@@ -35,13 +35,13 @@ CLOCK = Agent(method="clock")
 class Event:
     """One action, access or refusal.
 
-    ``action`` is ``part.verb`` (``beds.confirm``, ``messaging.send``, ``messaging.open_image``, ``identity.sign_in``). ``hospitals`` are those in whose logs it
-    belongs; none means the operator's log. ``subjects`` are pseudonymous ids by kind, e.g. ``{"candidate": UUID, "request": UUID}``; ``detail`` holds codes only
-    (reason, state, purpose), ``digest`` a SHA-256 of ciphertext.
+    ``action`` is ``part.verb`` (``beds.confirm``, ``messaging.send``, ``messaging.open_image``, ``identity.sign_in``). ``hospitals`` are
+    those in whose logs it belongs; none means the operator's log. ``subjects`` are pseudonymous ids by kind, e.g. ``{"candidate": UUID,
+    "request": UUID}``; ``detail`` holds codes only (reason, state, purpose), ``digest`` a SHA-256 of ciphertext.
     """
 
     action: str
-    agent: Agent
+    agent: Agent | None  # None: nobody was signed in
     hospitals: Sequence[UUID] = ()
     outcome: Outcome = "success"
     subjects: dict[str, UUID] = field(default_factory=dict)

@@ -1,0 +1,3 @@
+"""Addresses of the audit log."""
+
+urlpatterns: list = []

@@ -1,0 +1,106 @@
+"""The log's tables.
+
+Invariant: what is written into ``audit_event``, ``audit_leaf``, ``audit_node`` and ``audit_checkpoint`` never changes; triggers that fire
+in every replication role refuse UPDATE, DELETE and TRUNCATE. The tables are unmanaged (their SQL is in the first migration), so ``manage.py
+flush`` does not touch them either. The hot paths write SQL, not these models: they are for reading.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Log(models.Model):
+    """One Merkle log and its tree. Its id is random per database, so that a fresh database is never taken for a fork of an old one."""
+
+    id = models.UUIDField(primary_key=True)
+    hospital = models.UUIDField(unique=True)  # audit.leaves.OPERATOR for the operator's
+    size = models.BigIntegerField()
+    frontier = ArrayField(models.BinaryField())  # the compact range: roots of the full subtrees, largest first
+    created_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_log"
+
+
+class Recorded(models.Model):
+    """An event as it was hashed: the leaf's bytes and nothing else."""
+
+    id = models.BigAutoField(primary_key=True)
+    leaf = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_event"
+
+
+class Pending(models.Model):
+    """An event that waits for its place in a hospital's log. The only table here that is emptied."""
+
+    pk = models.CompositePrimaryKey("hospital", "event")
+    hospital = models.UUIDField()
+    event = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_pending"
+
+
+class Leaf(models.Model):
+    """An event's place in a log."""
+
+    pk = models.CompositePrimaryKey("log", "leaf_index")
+    log = models.ForeignKey(Log, on_delete=models.DO_NOTHING, related_name="leaves", db_column="log")
+    leaf_index = models.BigIntegerField()
+    event = models.ForeignKey(Recorded, on_delete=models.DO_NOTHING, related_name="leaves", db_column="event")
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_leaf"
+
+
+class Node(models.Model):
+    """The root of a full subtree of 256**level leaves, level 1 and up: what tiles above level 0 are made of."""
+
+    pk = models.CompositePrimaryKey("log", "level", "node_index")
+    log = models.ForeignKey(Log, on_delete=models.DO_NOTHING, related_name="nodes", db_column="log")
+    level = models.SmallIntegerField()
+    node_index = models.BigIntegerField()
+    node_hash = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_node"
+
+
+class Checkpoint(models.Model):
+    """A signed note (C2SP tlog-checkpoint) over a committed size and root."""
+
+    pk = models.CompositePrimaryKey("log", "size")
+    log = models.ForeignKey(Log, on_delete=models.DO_NOTHING, related_name="checkpoints", db_column="log")
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    note = models.TextField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_checkpoint"
+
+
+class IndexEntry(models.Model):
+    """What is searched. Personal data by its nature, so it stands beside the log and may be erased without touching a leaf."""
+
+    event = models.OneToOneField(Recorded, primary_key=True, on_delete=models.DO_NOTHING, related_name="index_entry", db_column="event")
+    at = models.DateTimeField()
+    action = models.TextField()
+    outcome = models.TextField()
+    agent = models.UUIDField(null=True)  # pseudonym
+    role = models.UUIDField(null=True)
+    hospitals = ArrayField(models.UUIDField())
+    subjects = ArrayField(models.UUIDField())
+
+    class Meta:
+        managed = False
+        db_table = "audit_index"
