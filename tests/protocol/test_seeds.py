@@ -34,6 +34,7 @@ def test_a_seed_makes_its_keys(case):
 
     assert [encode(made.kem.public), encode(made.kem.kid)] == [case["kem_public"], case["kem_kid"]]
     assert [encode(made.sign.public), encode(made.sign.kid)] == [case["sign_public"], case["sign_kid"]]
+    assert keys.fingerprint(kem=made.kem.public, sign=made.sign.public) == case["fingerprint"]
     assert "seed" not in repr(made)
 
 

@@ -42,6 +42,7 @@ def make_keys() -> None:
             "kem_kid": KEYS[who].kem.kid,
             "sign_public": KEYS[who].sign.public,
             "sign_kid": KEYS[who].sign.kid,
+            "fingerprint": keys.fingerprint(kem=KEYS[who].kem.public, sign=KEYS[who].sign.public),
         }
         for who in ("adler", "brandt", "role")
     ]

@@ -6,7 +6,14 @@ top (``keys``, ``hpke``, ``bodies``, ``images``, ``links`` and the ``seal_``/``o
 
 from wardline_client.protocol.directory import Device, Directory, Principal, Refused
 from wardline_client.protocol.encoding import decode, encode, format_time, sha256
-from wardline_client.protocol.epochs import EpochHeader, check_wraps, parse_epoch_header, verify_epoch_signature
+from wardline_client.protocol.epochs import (
+    EpochHeader,
+    check_wraps,
+    parse_epoch_header,
+    verify_epoch_digest,
+    verify_epoch_signature,
+    wraps_digest,
+)
 from wardline_client.protocol.errors import CODES, ProtocolError
 from wardline_client.protocol.messages import (
     Attachment,
@@ -59,7 +66,9 @@ __all__ = [
     "parse_statement",
     "profile_digest",
     "sha256",
+    "verify_epoch_digest",
     "verify_epoch_signature",
     "verify_message_signature",
     "verify_statement",
+    "wraps_digest",
 ]

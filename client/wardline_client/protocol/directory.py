@@ -74,8 +74,10 @@ class Directory:
         self.extend(statements)
 
     def extend(self, statements: Iterable[Statement]) -> list[Refused]:
-        """Take in what can be proved, in whatever order it came; what cannot is returned and kept in ``refused``."""
-        waiting = sorted(statements, key=self._arrival)
+        """Take in what can be proved, in whatever order it came; what cannot is returned, kept in ``refused`` and tried again next time."""
+        again = [entry.statement for entry in self.refused if entry.code == "statement.no_chain"]
+        self.refused = [entry for entry in self.refused if entry.code != "statement.no_chain"]
+        waiting = sorted([*again, *statements], key=self._arrival)
         refused: list[Refused] = []
         # Each round proves at least one more link of some line, or nothing more can be proved.
         while waiting:
@@ -182,6 +184,10 @@ class Directory:
         if line.forked:
             raise ProtocolError("statement.fork", f"{kind} {subject}")
         return line.statements[-1]
+
+    def line(self, kind: str, subject: UUID) -> tuple[Statement, ...]:
+        """All statements of one kind about one subject, oldest first; raises ``statement.fork``."""
+        return tuple(self._lines[kind, subject].statements) if self.latest(kind, subject) else ()
 
     def principal(self, subject: UUID) -> Principal:
         """The proved current keys of a user, duty role or archive.

@@ -89,7 +89,20 @@ def parse_epoch_header(h: bytes) -> EpochHeader:
 
 def verify_epoch_signature(h: bytes, w: Sequence[bytes], s: bytes, device: bytes) -> None:
     """Check that ``device`` (Ed25519 public key) signed header and wraps. Raises ``signature.invalid``."""
-    verify(device, _LABEL, (sha256(h), sha256(b"".join(w))), s)
+    verify_epoch_digest(h, wraps_digest(w), s, device)
+
+
+def verify_epoch_digest(h: bytes, digest: bytes, s: bytes, device: bytes) -> None:
+    """The same for a reader of one wrap, who was given the digest of all of them. Raises ``signature.invalid``.
+
+    A wrap that is not among those signed does no harm: the signed header commits to the key it must hold.
+    """
+    verify(device, _LABEL, (sha256(h), digest), s)
+
+
+def wraps_digest(w: Sequence[bytes]) -> bytes:
+    """``SHA-256(w[0] || w[1] || ...)``."""
+    return sha256(b"".join(w))
 
 
 def check_wraps(header: EpochHeader, w: Sequence[bytes]) -> None:
@@ -140,7 +153,7 @@ def seal_epoch(
     )
     header = parse_epoch_header(h)
     w = tuple(seal(public, key, labelled("wardline/1 epoch", sha256(h))) for _, public in ordered)
-    s = signing_key.sign(_LABEL, sha256(h), sha256(b"".join(w)))
+    s = signing_key.sign(_LABEL, sha256(h), wraps_digest(w))
     return SealedEpoch(h=h, w=w, s=s, header=header, key=key)
 
 

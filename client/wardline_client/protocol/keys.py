@@ -59,6 +59,12 @@ class PrincipalKeys:
         return SigningKey(hkdf(self.seed, b"wardline/1 sign"))
 
 
+def fingerprint(*, kem: bytes, sign: bytes) -> str:
+    """What people compare, read aloud, before a registrar signs: six groups of five digits over both public keys (section 3)."""
+    digest = sha256(labelled("wardline/1 fingerprint", kem + sign))
+    return " ".join(f"{int.from_bytes(digest[start : start + 5], 'big') % 100_000:05d}" for start in range(0, 30, 5))
+
+
 def seal_history(*, former: bytes, current: bytes, principal: UUID, generation: int) -> bytes:
     """``history[generation]``: the seed of ``generation`` under the seed of the next one."""
     key, nonce = _history_key(current, principal, generation)

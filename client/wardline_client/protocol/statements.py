@@ -6,6 +6,7 @@ Invariant: a ``Statement`` is well-formed, and not yet believed. Whether its sig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -99,7 +100,7 @@ class Statement:
     kid: bytes
     body: Body
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         return sha256(self.h)
 
