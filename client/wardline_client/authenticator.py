@@ -49,6 +49,22 @@ class Credential:
         salt = hashlib.sha256(b"WebAuthn PRF\x00" + first).digest()
         return hmac.new(self.prf_key, salt, hashlib.sha256).digest()
 
+    def dump(self) -> Json:
+        number = self.key.private_numbers().private_value
+        binary = {"id": self.id, "user_handle": self.user_handle, "prf_key": self.prf_key, "key": number.to_bytes(32, "big")}
+        return {name: encode(value) for name, value in binary.items()} | {"rp_id": self.rp_id, "sign_count": self.sign_count}
+
+    @classmethod
+    def load(cls, dumped: Json) -> "Credential":
+        return cls(
+            id=decode(dumped["id"]),
+            rp_id=dumped["rp_id"],
+            user_handle=decode(dumped["user_handle"]),
+            key=ec.derive_private_key(int.from_bytes(decode(dumped["key"]), "big"), ec.SECP256R1()),
+            prf_key=decode(dumped["prf_key"]),
+            sign_count=dumped["sign_count"],
+        )
+
 
 class SoftwareAuthenticator:
     """Holds passkeys of one browser-like client at one ``origin`` (``https://host[:port]``)."""
@@ -113,6 +129,16 @@ class SoftwareAuthenticator:
         }
         prf = _prf_results(credential, options)
         return _public_key_credential(credential, response, {"prf": prf} if prf else {})
+
+    def dump(self) -> Json:
+        """JSON-ready, private keys in clear."""
+        return {"origin": self.origin, "credentials": [credential.dump() for credential in self.credentials]}
+
+    @classmethod
+    def load(cls, dumped: Json) -> "SoftwareAuthenticator":
+        authenticator = cls(dumped["origin"])
+        authenticator.credentials = [Credential.load(entry) for entry in dumped["credentials"]]
+        return authenticator
 
     def _rp_id(self, asked: str | None) -> str:
         host = urlsplit(self.origin).hostname or ""

@@ -1,0 +1,109 @@
+"""What one device of one person holds: keys, pins, passkeys.
+
+Invariant: only this is secret on the client side. ``dump`` gives all of it in clear, so whoever keeps the result keeps it sealed.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID, uuid4
+
+from wardline_client.authenticator import SoftwareAuthenticator
+from wardline_client.protocol.encoding import decode, encode
+from wardline_client.protocol.errors import ProtocolError
+from wardline_client.protocol.hpke import KemKey
+from wardline_client.protocol.keys import PrincipalKeys, new_seed, open_history, open_role_seed
+from wardline_client.protocol.signing import SigningKey
+from wardline_client.protocol.statements import Statement
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Keyring:
+    """``seeds`` maps a generation of the person to its seed; ``root`` is the pinned public key of ``hospital``."""
+
+    person: UUID
+    hospital: UUID
+    root: bytes
+    authenticator: SoftwareAuthenticator
+    seeds: dict[int, bytes] = field(repr=False)
+    device: UUID = field(default_factory=uuid4)
+    device_seed: bytes = field(default_factory=new_seed, repr=False)
+    role_keys: dict[UUID, list[KemKey]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def device_key(self) -> SigningKey:
+        return SigningKey(self.device_seed)
+
+    @property
+    def generation(self) -> int:
+        return max(self.seeds)
+
+    @property
+    def keys(self) -> PrincipalKeys:
+        return self._generation(self.generation)
+
+    def kem_key(self, principal: UUID, kid: bytes) -> KemKey | None:
+        """The private key behind ``kid``, of the person or of a role held here."""
+        if principal == self.person:
+            own = [self._generation(generation).kem for generation in sorted(self.seeds, reverse=True)]
+        else:
+            own = self.role_keys.get(principal, [])
+        return next((key for key in own if key.kid == kid), None)
+
+    def take_history(self, history: dict[int, bytes]) -> None:
+        """Open earlier generations: ``history[n]`` is the seed of *n* under that of *n+1*."""
+        for generation in sorted(history, reverse=True):
+            if generation + 1 in self.seeds and generation not in self.seeds:
+                current = self.seeds[generation + 1]
+                opened = open_history(sealed=history[generation], current=current, principal=self.person, generation=generation)
+                self.seeds[generation] = opened
+
+    def take_role_seed(self, *, role: UUID, sealed: bytes, line: tuple[Statement, ...]) -> None:
+        """Open a role's seed; it is bound to one of the role's statements, most likely the latest. Raises ``wrap.unreadable``."""
+        for statement in reversed(line):
+            try:
+                seed = open_role_seed(sealed=sealed, user_kem=self.keys.kem, role_statement=statement.h)
+            except ProtocolError:
+                continue
+            key = PrincipalKeys(seed).kem
+            known = self.role_keys.setdefault(role, [])
+            if key.kid not in [other.kid for other in known]:
+                known.append(key)
+            return
+        raise ProtocolError("wrap.unreadable", f"seed of role {role}")
+
+    def _generation(self, generation: int) -> PrincipalKeys:
+        made = self._made.get(generation)
+        if made is None:
+            made = self._made[generation] = PrincipalKeys(self.seeds[generation])
+        return made
+
+    @cached_property
+    def _made(self) -> dict[int, PrincipalKeys]:
+        return {}
+
+    def dump(self) -> Json:
+        """JSON-ready, in clear."""
+        return {
+            "person": str(self.person),
+            "hospital": str(self.hospital),
+            "root": encode(self.root),
+            "device": str(self.device),
+            "device_seed": encode(self.device_seed),
+            "seeds": {str(generation): encode(seed) for generation, seed in self.seeds.items()},
+            "authenticator": self.authenticator.dump(),
+        }
+
+    @classmethod
+    def load(cls, dumped: Json) -> "Keyring":
+        return cls(
+            person=UUID(dumped["person"]),
+            hospital=UUID(dumped["hospital"]),
+            root=decode(dumped["root"]),
+            device=UUID(dumped["device"]),
+            device_seed=decode(dumped["device_seed"]),
+            seeds={int(generation): decode(seed) for generation, seed in dumped["seeds"].items()},
+            authenticator=SoftwareAuthenticator.load(dumped["authenticator"]),
+        )
