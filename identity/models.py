@@ -1,14 +1,14 @@
 """Who, where, on duty, on which device.
 
-Invariant: a person acts only through an active membership, a device that is not revoked and a sign-in that has not ended; a public key counts only with
-the statement that vouches for it. Nothing is deleted here: things end, with a time.
+Invariant: a person acts only through an active membership, a device that is not revoked and a sign-in that has not ended; a public key
+counts only with the statement that vouches for it. Nothing is deleted here: things end, with a time.
 """
 
 import uuid
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 from django.utils import timezone
 
 
@@ -55,7 +55,8 @@ class Person(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.HUMAN)
     # What audit leaves say instead of the id; the only link between the two is this row.
     pseudonym = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    # The bytes the registrar's statement commits to (protocol 4): {salt, name, title, profession, unit}. The columns repeat them for search.
+    # The bytes the registrar's statement commits to (protocol 4): {salt, name, title, profession, unit}. The columns repeat them for
+    # search.
     profile = models.BinaryField(default=b"")
     name = models.CharField(max_length=120)
     title = models.CharField(max_length=60, blank=True)
@@ -79,6 +80,9 @@ class Membership(models.Model):
     hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="memberships")
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     is_registrar = models.BooleanField(default=False)
+    # The keys a joining person made. They count for nothing until a member statement repeats them (PrincipalKey).
+    offered_kem = models.BinaryField(max_length=1216, null=True)
+    offered_sign = models.BinaryField(max_length=32, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -110,7 +114,8 @@ class Statement(models.Model):
     prev = models.BinaryField(max_length=32, null=True)
     header = models.BinaryField()
     signature = models.BinaryField(max_length=64)
-    order = models.BigIntegerField(unique=True, db_index=True)  # position in the directory; filled by a sequence (see migration)
+    # Position in the directory. Who stores a statement holds a lock until commit, so a reader who has seen n has seen all before n.
+    order = models.BigIntegerField(unique=True, editable=False, db_default=Func(Value("identity_statement_order"), function="nextval"))
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -164,6 +169,7 @@ class Passkey(models.Model):
     public_key = models.BinaryField(max_length=2048)
     sign_count = models.BigIntegerField(default=0)
     transports = models.JSONField(default=list, blank=True)
+    is_synced = models.BooleanField(default=False)  # the authenticator may copy it to other devices
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -195,6 +201,10 @@ class SignIn(models.Model):
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="sign_ins")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="sign_ins")
     method = models.CharField(max_length=16, default="passkey")
+    # SHA-256 of the session cookie: one indexed look-up per request, and no cookie in a dump of this table.
+    session_digest = models.BinaryField(max_length=32, unique=True)
+    # SHA-256 of the WebAuthn challenge: an assertion makes one sign-in, whatever the session store says when two arrive at once.
+    challenge_digest = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -270,10 +280,21 @@ class Invitation(models.Model):
     name = models.CharField(max_length=120)
     title = models.CharField(max_length=60, blank=True)
     profession = models.CharField(max_length=60)
+    person_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # the id the invited person will have
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
-    used_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+
+class HospitalSetup(models.Model):
+    """The one-time right to make a hospital's root and to be its first registrar; printed by ``manage.py hospital_setup``."""
+
+    token_hash = models.BinaryField(max_length=32, primary_key=True)
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT)
+    person_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
 
 
 class DeviceLink(models.Model):
@@ -281,7 +302,7 @@ class DeviceLink(models.Model):
 
     token_hash = models.BinaryField(max_length=32, primary_key=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT)
-    created_by = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(Device, null=True, on_delete=models.PROTECT, related_name="+")  # null: made on the host by an operator
     sealed = models.BinaryField(max_length=1024)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()

@@ -1,0 +1,97 @@
+"""The only lookups of people, devices and duty roles by id.
+
+Invariant: every lookup starts at the actor. What is not the actor's to see is ``NotFound``, the same as what is not there.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import connection
+
+from backend.errors import NotFound
+from identity.actors import Actor
+from identity.models import Device, DutyRole, Hospital, Membership, Partnership, Person
+
+Found = TypeVar("Found")
+
+
+def partner_hospitals(hospital_id: UUID) -> set[UUID]:
+    """Hospitals that ``hospital_id`` has accepted and that have accepted it. One query."""
+    accepted = Partnership.objects.filter(hospital=hospital_id, ended_at=None)
+    return set(
+        accepted.filter(partner__partnerships__partner=hospital_id, partner__partnerships__ended_at=None).values_list(
+            "partner_id", flat=True
+        )
+    )
+
+
+def people_behind(principals: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """Principal -> the people it stands for now: an active person itself; a duty role's present holder. One query.
+
+    A principal with nobody behind it (nobody on duty, membership ended) has an empty list.
+    """
+    people: dict[UUID, list[UUID]] = {principal: [] for principal in principals}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT person_id, person_id FROM identity_membership WHERE state = 'active' AND person_id = ANY(%(ids)s)
+            UNION ALL
+            SELECT role_id, person_id FROM identity_duty WHERE ended_at IS NULL AND role_id = ANY(%(ids)s)
+            """,
+            {"ids": list(people)},
+        )
+        for principal, person in cursor.fetchall():
+            people[principal].append(person)
+    return people
+
+
+def colleagues(hospital_id: UUID) -> list[UUID]:
+    """Ids of the active members of a hospital. One query."""
+    return list(Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE).values_list("person_id", flat=True))
+
+
+def own_device(actor: Actor, device_id: UUID) -> Device:
+    """A device of the actor, or, for a registrar, of any member of the hospital, also a former one."""
+    devices = Device.objects.select_related("person").filter(pk=device_id)
+    if actor.is_registrar:
+        devices = devices.filter(person__memberships__hospital=actor.hospital_id).distinct()
+    else:
+        devices = devices.filter(person=actor.person_id)
+    return _one(devices.first())
+
+
+def membership_at_own_hospital(actor: Actor, person_id: UUID, *, states: Iterable[str]) -> Membership:
+    """The membership of a person at the actor's hospital, in one of ``states``, locked until the transaction ends."""
+    found = Membership.objects.select_related("person").select_for_update(of=["self"])
+    return _one(found.filter(person=person_id, hospital=actor.hospital_id, state__in=list(states)).first())
+
+
+def role_at_own_hospital(actor: Actor, role_id: UUID) -> DutyRole:
+    return _one(DutyRole.objects.filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first())
+
+
+def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
+    """A role of the own hospital whose seed is sealed to the actor; the hospital's other roles are not the actor's to take and look absent."""
+    found = DutyRole.objects.filter(
+        pk=role_id, hospital=actor.hospital_id, closed_at=None, seals__person=actor.person_id, seals__ended_at=None
+    )
+    return _one(found.first())
+
+
+def archive_of_own_hospital(actor: Actor, person_id: UUID) -> Person:
+    found = Person.objects.filter(
+        pk=person_id, kind=Person.Kind.ARCHIVE, memberships__hospital=actor.hospital_id, memberships__state="active"
+    )
+    return _one(found.first())
+
+
+def hospital_to_accept(actor: Actor, hospital_id: UUID) -> Hospital:
+    """Another hospital that has been set up; a registrar has its id and root from the other registrar, not from us."""
+    return _one(Hospital.objects.filter(pk=hospital_id, root_public_key__isnull=False).exclude(pk=actor.hospital_id).first())
+
+
+def _one(found: Found | None) -> Found:
+    if found is None:
+        raise NotFound()
+    return found

@@ -1,0 +1,163 @@
+"""Who is acting.
+
+Invariant: an ``Actor`` exists only while a sign-in, its device and its person's membership are all in force at this moment; nothing of it
+is cached between requests, so what ends now is refused at the next request.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from audit.events import Agent
+from backend.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person on a device, signed in, with the duty roles held right now.
+
+    ``is_pending``: joined, but no registrar has vouched yet. Such a person has no role, is no registrar and may only look after the own
+    account.
+    """
+
+    person_id: UUID
+    pseudonym: UUID
+    kind: str
+    hospital_id: UUID
+    device_id: UUID
+    device_public_key: bytes
+    sign_in_id: UUID
+    is_registrar: bool
+    profession: str
+    method: str
+    roles: frozenset[UUID]
+    expires_at: datetime
+    is_pending: bool = False
+
+    def agent(self, role: UUID | None = None) -> Agent:
+        """This actor in the words of the audit log; ``role`` is the duty role acted in."""
+        return Agent(
+            person=self.pseudonym,
+            hospital=self.hospital_id,
+            role=role,
+            device=self.device_id,
+            profession=self.profession,
+            method=self.method,
+        )
+
+    def require_role(self, role: UUID | None) -> UUID | None:
+        """``role`` itself, if the actor holds it now or it is ``None``.
+
+        Raises:
+            Forbidden: ``role.not_on_duty``.
+        """
+        if role is not None and role not in self.roles:
+            raise Forbidden("role.not_on_duty", "You do not hold this duty role now.")
+        return role
+
+    def require_registrar(self) -> None:
+        """Raises: Forbidden: ``registrar.required``."""
+        if not self.is_registrar:
+            raise Forbidden("registrar.required", "Only a registrar of the hospital may do this.")
+
+    @property
+    def principals(self) -> list[UUID]:
+        """Whose conversations the actor may read: the own ones and those of the roles held."""
+        return [self.person_id, *self.roles]
+
+
+class Lapse(StrEnum):
+    """Why a once-valid cookie is refused, as an error code. A client wipes its store on ``device.revoked`` and ``membership.ended``."""
+
+    DEVICE_REVOKED = "device.revoked"
+    MEMBERSHIP_ENDED = "membership.ended"
+    SESSION_ENDED = "session.ended"
+
+
+class Resolved(NamedTuple):
+    """An actor, or why there is none any more. Both ``None``: the cookie never was a sign-in."""
+
+    actor: Actor | None
+    lapse: Lapse | None
+
+
+_SQL = """
+    SELECT person.id, person.pseudonym, person.kind, membership.hospital_id, device.id, device.public_key, sign_in.id,
+        membership.is_registrar, person.profession, sign_in.method, sign_in.expires_at, membership.state,
+        ARRAY(
+            SELECT duty.role_id FROM identity_duty duty JOIN identity_dutyrole role ON role.id = duty.role_id
+            WHERE duty.person_id = person.id AND duty.ended_at IS NULL
+                AND role.closed_at IS NULL AND role.hospital_id = membership.hospital_id
+        ),
+        sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %s, device.revoked_at IS NOT NULL
+    FROM identity_signin sign_in
+    JOIN identity_device device ON device.id = sign_in.device_id
+    JOIN identity_person person ON person.id = sign_in.person_id
+    LEFT JOIN identity_membership membership ON membership.person_id = person.id AND membership.state IN ('pending', 'active')
+    WHERE sign_in.session_digest = %s
+"""
+
+
+def session_digest(session_key: str) -> bytes:
+    return hashlib.sha256(session_key.encode()).digest()
+
+
+def resolve(session_key: str | None) -> Resolved:
+    """The actor behind a session cookie, or why it is none any more. One query."""
+    if not session_key:
+        return Resolved(None, None)
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, [timezone.now(), session_digest(session_key)])
+        row = cursor.fetchone()
+    if row is None:
+        return Resolved(None, None)
+    *_, state, roles, is_over, is_revoked = row
+    # The device first: it is what tells a client to wipe its store, and revocation ends the sign-in too.
+    if is_revoked:
+        return Resolved(None, Lapse.DEVICE_REVOKED)
+    if state is None:
+        return Resolved(None, Lapse.MEMBERSHIP_ENDED)
+    if is_over:
+        return Resolved(None, Lapse.SESSION_ENDED)
+    is_pending = state == "pending"
+    actor = Actor(
+        person_id=row[0],
+        pseudonym=row[1],
+        kind=row[2],
+        hospital_id=row[3],
+        device_id=row[4],
+        device_public_key=bytes(row[5]),
+        sign_in_id=row[6],
+        is_registrar=row[7] and not is_pending,
+        profession=row[8],
+        method=row[9],
+        expires_at=row[10],
+        roles=frozenset() if is_pending else frozenset(roles),
+        is_pending=is_pending,
+    )
+    return Resolved(actor, None)
+
+
+def actor_of_session(session_key: str | None) -> Actor | None:
+    """The active member behind a session cookie, ``None`` for everybody else, the pending included. One query."""
+    actor = resolve(session_key).actor
+    return None if actor is None or actor.is_pending else actor
+
+
+def _in_thread(session_key: str | None) -> Actor | None:
+    try:
+        return actor_of_session(session_key)
+    finally:
+        close_old_connections()
+
+
+async def aactor_of_session(session_key: str | None) -> Actor | None:
+    """``actor_of_session`` for the socket; the database is asked in a thread of its own."""
+    return await sync_to_async(_in_thread, thread_sensitive=False)(session_key)

@@ -1,0 +1,94 @@
+"""How a request shows who sends it.
+
+Invariant: deny by default. A view that says nothing is for active members; an unsafe method needs the CSRF token whoever sends it, signed
+in or not.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from backend.errors import Forbidden, Unauthenticated
+from identity.actors import Actor, resolve
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class SignedInAuthentication(BaseAuthentication):
+    """The session cookie names the sign-in; ``request.actor`` is the actor, ``None`` for strangers.
+
+    Raises:
+        Unauthenticated: ``session.ended``, ``device.revoked`` or ``membership.ended`` for a cookie that once was good.
+        Forbidden: ``csrf.failed``.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Actor, None] | None:
+        request.actor = None
+        _require_csrf(request)
+        actor, lapse = resolve(request.session.session_key)
+        if lapse is not None:
+            self.lapsed(lapse)
+        if actor is None:
+            return None
+        request.actor = actor
+        # The audited views of Django's own (and logs) see the actor as well.
+        request._request.actor = actor
+        return actor, None
+
+    def lapsed(self, code: str) -> None:
+        raise Unauthenticated(code, "This sign-in is no longer good. Sign in again.")
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"  # makes DRF answer 401, not 403, to strangers
+
+
+class AnyoneAuthentication(SignedInAuthentication):
+    """For signing in and joining: a lapsed cookie is a stranger's, not an obstacle."""
+
+    def lapsed(self, code: str) -> None:
+        return None
+
+
+class IsActor(BasePermission):
+    """Active members on a device that is not revoked."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        actor = getattr(request, "actor", None)
+        if actor is not None and actor.is_pending:
+            raise Forbidden("membership.pending", "A registrar has yet to approve you.")
+        return actor is not None
+
+
+class IsMember(BasePermission):
+    """Active members, and those who joined and wait: for what concerns the own account alone."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return getattr(request, "actor", None) is not None
+
+
+class IsRegistrar(IsActor):
+    """Registrars of the hospital."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        request.actor.require_registrar()
+        return True
+
+
+class _CsrfCheck(CSRFCheck):
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+def _require_csrf(request: Request) -> None:
+    """DRF exempts its views from Django's middleware, so the check is made here; SameSite=Strict is the other wall."""
+    if request.method in SAFE_METHODS:
+        return
+    check = _CsrfCheck(lambda request: None)  # type: ignore[arg-type, return-value]
+    check.process_request(request._request)
+    if check.process_view(request._request, None, (), {}):
+        raise Forbidden("csrf.failed", "The CSRF token is missing or wrong. Load the page again.")

@@ -1,0 +1,5 @@
+"""``/api/v1/`` of people, devices, keys and duty."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
