@@ -69,13 +69,14 @@ class EpochWrap(models.Model):
 
 class Message(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)  # made by the client; makes a retry idempotent
-    # Indexes that nothing reads are left out: each costs every message. ``message_sequence_once`` serves the conversation.
+    # Indexes that nothing reads are left out: each costs every message (``message_sequence_once`` serves the conversation). So do the checks of foreign keys to rows
+    # that are never deleted and that the sending statement has just read: each would lock, and so write, the sender's rows.
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False)
     sequence = models.BigIntegerField()
     epoch = models.PositiveIntegerField()
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", db_index=False)
-    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+", db_index=False)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     priority = models.CharField(max_length=8)
     header = models.BinaryField()
     ciphertext = models.BinaryField()

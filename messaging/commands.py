@@ -1,0 +1,149 @@
+"""Writes that are one SQL statement each, run alike by an HTTP request and by the socket's group commit.
+
+Invariant: a command's statement checks everything it needs (the sign-in, the device, the membership, the duty, the state) in the snapshot in which it writes, and writes
+its audit event with it; it gives one row when done and none when refused. Only then does ``explain`` look why, with queries of its own, and it changes nothing.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+
+from audit.events import Event
+from audit.services import leaf_of
+from backend.errors import Unavailable
+from backend.realtime import ring_after_commit
+from identity.actors import Actor
+from messaging.models import Member
+
+# The actor exists only while the sign-in, its device and the membership do: what was true when the socket opened does not count.
+ACTING = """actor AS (
+        SELECT s.person_id FROM identity_signin s
+        JOIN identity_device d ON d.id = s.device_id AND d.revoked_at IS NULL
+        JOIN identity_membership m ON m.person_id = s.person_id AND m.state = 'active'
+        WHERE s.id = %(sign_in)s::uuid AND s.person_id = %(person)s::uuid AND s.device_id = %(device)s::uuid
+            AND s.ended_at IS NULL AND s.expires_at > now()
+    ), held AS (
+        SELECT u.role_id FROM identity_duty u JOIN actor USING (person_id) WHERE u.ended_at IS NULL
+    )"""
+
+IS_MEMBER = """EXISTS (
+            SELECT 1 FROM messaging_member m
+            WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL
+                AND (m.principal = (SELECT person_id FROM actor) OR m.principal IN (SELECT role_id FROM held))
+                AND EXISTS (SELECT 1 FROM actor)
+        )"""
+
+HOLDS_ROLE = "(%(role)s::uuid IS NULL OR EXISTS (SELECT 1 FROM held WHERE role_id = %(role)s::uuid))"
+
+# The leaf was made for these hospitals: a member of another hospital that joined since must find it in their log too.
+CONCERNS_NO_OTHER = """NOT EXISTS (
+            SELECT 1 FROM messaging_member m
+            WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.hospital_id <> ALL (%(audit_logs)s::uuid[])
+        )"""
+
+# Whose sockets ring: persons and archives themselves, a role's present holder.
+PEOPLE = """ARRAY(
+        SELECT m.principal FROM messaging_member m
+        WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind <> 'role'
+        UNION
+        SELECT u.person_id FROM messaging_member m JOIN identity_duty u ON u.role_id = m.principal AND u.ended_at IS NULL
+        WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind = 'role'
+    )"""
+
+
+class Outcome(NamedTuple):
+    """The answer, and the event for ``people``; nobody rings for a repetition."""
+
+    status: int
+    body: dict[str, Any]
+    people: list[UUID]
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person's write to one conversation."""
+
+    actor: Actor
+    conversation_id: UUID
+    sql: ClassVar[str]
+
+    def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
+        actor = self.actor
+        who = {"sign_in": actor.sign_in_id, "person": actor.person_id, "device": actor.device_id, "conversation": self.conversation_id}
+        return who | leaf_of(self.audit_event(hospitals)).parameters()
+
+    def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
+        raise NotImplementedError
+
+    def outcome(self, row: tuple[Any, ...]) -> Outcome:
+        """From the statement's row."""
+        raise NotImplementedError
+
+    def explain(self) -> Outcome | None:
+        """Say why there was no row: raise the domain error, or answer a repetition with the first answer; ``None`` when nothing stands in the way any more."""
+        raise NotImplementedError
+
+
+def run(command: Command) -> Outcome:
+    """Do it in the caller's transaction, or in one of its own. Raises what ``explain`` raises."""
+    row = _execute(command, hospitals_of(command.conversation_id))
+    if row is None:
+        return explain(command)
+    outcome = command.outcome(row)
+    ring_after_commit(outcome.people, outcome.event)
+    return outcome
+
+
+def explain(command: Command) -> Outcome:
+    """``command.explain``; what it cannot explain was a race (a member joined, a retry overtook): the same call may be repeated."""
+    forget_hospitals(command.conversation_id)
+    outcome = command.explain()
+    if outcome is None:
+        raise Unavailable("messaging.try_again", "Something changed at the same moment. Send the same again.")
+    return outcome
+
+
+def _execute(command: Command, hospitals: tuple[UUID, ...]) -> tuple[Any, ...] | None:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(command.sql, command.parameters(hospitals))
+            return cursor.fetchone()
+    except IntegrityError:
+        # The same id at the same moment on another connection: the unique index let one through.
+        return None
+
+
+@dataclass(slots=True)
+class _Recent:
+    """A conversation's hospitals, remembered: a hint that every statement checks again (``CONCERNS_NO_OTHER``)."""
+
+    size: int
+    known: "OrderedDict[UUID, tuple[UUID, ...]]" = field(default_factory=OrderedDict)
+
+
+_recent = _Recent(size=50_000)
+
+
+def known_hospitals(conversation_id: UUID) -> tuple[UUID, ...] | None:
+    return _recent.known.get(conversation_id)
+
+
+def hospitals_of(conversation_id: UUID) -> tuple[UUID, ...]:
+    """The hospitals in whose logs this conversation's events belong; a query only when it is not remembered. Empty when there is no such conversation."""
+    found = _recent.known.get(conversation_id)
+    if found is None:
+        members = Member.objects.filter(conversation_id=conversation_id, removed_at=None)
+        found = tuple(sorted(members.values_list("hospital_id", flat=True).distinct()))
+        if found:
+            _recent.known[conversation_id] = found
+            while len(_recent.known) > _recent.size:
+                _recent.known.popitem(last=False)
+    return found
+
+
+def forget_hospitals(conversation_id: UUID) -> None:
+    _recent.known.pop(conversation_id, None)
