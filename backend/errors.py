@@ -1,8 +1,8 @@
 """Errors in the words of the domain.
 
 Invariant: a code, once published, keeps its meaning; the sentence beside it may improve. Nothing here knows of HTTP frameworks: the
-transports (DRF's exception handler, the socket, FHIR's OperationOutcome) translate. Neither code nor sentence nor extra may carry content, names or
-keys: they end up in logs and on screens of strangers.
+transports (DRF's exception handler, the socket, FHIR's OperationOutcome) translate. Neither code nor sentence nor extra may carry
+content, names or keys: they end up in logs and on screens of strangers.
 """
 
 

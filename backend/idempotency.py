@@ -22,8 +22,8 @@ from backend.models import FirstAnswer
 def idempotent(method: Callable[..., Response]) -> Callable[..., Response]:
     """Make a view's write happen once per ``Idempotency-Key`` (a UUID the client makes), in one transaction with its stored answer.
 
-    Same key and body: the first answer again, with ``Idempotency-Replayed: true``. Same key, other body: ``409 idempotency.key_reused``. An error stores nothing, so
-    the key may be used again. Keys are kept for at least 24 hours.
+    Same key and body: the first answer again, with ``Idempotency-Replayed: true``. Same key, other body: ``409 idempotency.key_reused``.
+    An error stores nothing, so the key may be used again. Keys are kept for at least 24 hours.
     """
 
     @functools.wraps(method)

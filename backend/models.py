@@ -1,6 +1,7 @@
 """First answers, kept so that a retry gets the same one.
 
-Invariant: an answer is stored in the transaction of the action it answers, so there is never an answer without its action, nor an action whose retry repeats it.
+Invariant: an answer is stored in the transaction of the action it answers, so there is never an answer without its action, nor an action
+whose retry repeats it.
 """
 
 from django.db import models

@@ -1,7 +1,7 @@
 """The one settings module; every difference between deployments is an environment variable.
 
-Invariant: a missing secret or an unsafe deployment stops the start (here for what is missing, ``backend.checks`` for what is unsafe). ``WARDLINE_MODE`` is
-``demo`` (embedded PostgreSQL and Redis, generated secrets, loopback) or ``production``.
+Invariant: a missing secret or an unsafe deployment stops the start (here for what is missing, ``backend.checks`` for what is unsafe).
+``WARDLINE_MODE`` is ``demo`` (embedded PostgreSQL and Redis, generated secrets, loopback) or ``production``.
 """
 
 from datetime import timedelta
@@ -136,7 +136,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "wardline"
-# Tasks only look at columns (2-architecture, Time): a missed run delays and never loses. Each schedule names a task of the part that owns it.
+# Tasks only look at columns (2-architecture, Time): a missed run delays and never loses. Each schedule names a task of the part that owns
+# it.
 CELERY_BEAT_SCHEDULE = {
     "integrate-audit": {"task": "audit.tasks.integrate_audit", "schedule": 1.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
