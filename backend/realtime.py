@@ -1,10 +1,12 @@
 """Ring a person's open sockets after commit.
 
-Invariant: a ring is a hint, never the truth. It says "something of yours changed" (and may carry the change as a fast path); a client that missed it asks
-``/sync`` and gets the same. Nothing is sent for a transaction that rolls back, and a Redis that is down never fails a transaction that committed.
+Invariant: a ring is a hint, never the truth. It says "something of yours changed" (and may carry the change as a fast path); a client
+that missed it asks ``/sync`` and gets the same. Nothing is sent for a transaction that rolls back, and a Redis that is down never fails a
+transaction that committed.
 
-On the wire (one Redis channel, one subscription per server process) a publication is a run of frames, each two lines: who, then the event's JSON as it goes
-out to the sockets, encoded once. The first line is ``>`` and person ids, or ``!`` and sign-in ids whose sockets close, joined by commas.
+On the wire (one Redis channel, one subscription per server process) a publication is a run of frames, each two lines: who, then the
+event's JSON as it goes out to the sockets, encoded once. The first line is ``>`` and person ids, or ``!`` and sign-in ids whose sockets
+close, joined by commas.
 """
 
 import json
