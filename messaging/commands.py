@@ -20,13 +20,15 @@ from messaging.models import Member
 
 # The actor exists only while the sign-in, its device and the membership do: what was true when the socket opened does not count.
 ACTING = """actor AS (
-        SELECT s.person_id FROM identity_signin s
+        SELECT s.person_id, m.hospital_id FROM identity_signin s
         JOIN identity_device d ON d.id = s.device_id AND d.revoked_at IS NULL
         JOIN identity_membership m ON m.person_id = s.person_id AND m.state = 'active'
         WHERE s.id = %(sign_in)s::uuid AND s.person_id = %(person)s::uuid AND s.device_id = %(device)s::uuid
             AND s.ended_at IS NULL AND s.expires_at > now()
     ), held AS (
-        SELECT u.role_id FROM identity_duty u JOIN actor USING (person_id) WHERE u.ended_at IS NULL
+        SELECT u.role_id FROM identity_duty u JOIN actor USING (person_id)
+        JOIN identity_dutyrole r ON r.id = u.role_id AND r.hospital_id = actor.hospital_id AND r.closed_at IS NULL
+        WHERE u.ended_at IS NULL
     )"""
 
 IS_MEMBER = """EXISTS (
