@@ -1,0 +1,99 @@
+"""Bed requests: the clear part for the board, everything else sealed into one conversation for each hospital asked.
+
+Invariant: what goes in clear is coded (category, urgency, age band ...); free text only ever goes into the conversation.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from wardline_client.conversations import Conversations, epoch_json
+from wardline_client.protocol.bodies import Text
+from wardline_client.session import Session
+
+Json = dict[str, Any]
+
+
+class Beds:
+    def __init__(self, session: Session, conversations: Conversations) -> None:
+        self.session = session
+        self.conversations = conversations
+
+    def board(self, **filters: object) -> list[Json]:
+        """Hospitals with their figures; ``category`` and ``capability`` filter."""
+        rows: list[Json] = self.session.api.get("board", **filters)["hospitals"]
+        return rows
+
+    def update_capacity(self, capacity: UUID, *, staffed: int, occupied: int, blocked: int, version: int) -> Json:
+        """Raises ``ApiError`` ``capacity.changed`` when ``version`` is no longer the present one."""
+        body = {"staffed": staffed, "occupied": occupied, "blocked": blocked}
+        answer: Json = self.session.api.put(f"capacities/{capacity}", body, If_Match=str(version))
+        return answer
+
+    def request(
+        self,
+        *,
+        asked_roles: Sequence[UUID],
+        category: str,
+        urgency: str,
+        age_band: str,
+        sex: str,
+        transport_mode: str,
+        capabilities: Iterable[str] = (),
+        question: str = "",
+        role: UUID | None = None,
+    ) -> Json:
+        """Ask the duty roles of several hospitals at once, each in a conversation of its own that the others know nothing of.
+
+        Raises:
+            ApiError, ProtocolError: a role or archive without a proof is not asked, and nothing is sent.
+        """
+        candidates = [self._candidate(asked, question, urgency, role) for asked in asked_roles]
+        request = {
+            "id": str(uuid4()),
+            "role": str(role) if role else None,
+            "category": category,
+            "capabilities": list(capabilities),
+            "urgency": urgency,
+            "age_band": age_band,
+            "sex": sex,
+            "transport_mode": transport_mode,
+            "candidates": candidates,
+        }
+        answer: Json = self.session.api.post("requests", request)
+        return answer
+
+    def requests(self, state: str | None = None) -> list[Json]:
+        """``state`` is ``open`` or ``closed``."""
+        return self.session.api.results("requests", state=state)
+
+    def get(self, request: UUID) -> Json:
+        answer: Json = self.session.api.get(f"requests/{request}")
+        return answer
+
+    def act(self, candidate: UUID, action: str, **details: object) -> Json:
+        """Take an action of the table on a candidate; ``details`` are ``role reason capacity bed hold_minutes``. Raises ``ApiError``."""
+        body = {name: str(value) if isinstance(value, UUID) else value for name, value in details.items() if value is not None}
+        answer: Json = self.session.api.post(f"candidates/{candidate}/{action}", body)
+        return answer
+
+    def cancel(self, request: UUID, reason: str) -> Json:
+        answer: Json = self.session.api.post(f"requests/{request}/cancel", {"reason": reason})
+        return answer
+
+    def _candidate(self, asked: UUID, question: str, urgency: str, role: UUID | None) -> Json:
+        session, id = self.session, uuid4()
+        hospital = session.book.recipient(asked).hospital
+        members = {asked, session.keyring.person} | ({role} if role else set())
+        for end in {hospital, session.keyring.hospital}:
+            members |= set(session.book.archives(end))
+        epoch = self.conversations.seal_first_epoch(id, members, role)
+        priority = "stat" if urgency == "stat" else "urgent" if urgency in ("asap", "urgent") else "normal"
+        message = self.conversations.seal(id, Text(question), priority=priority, role=role) if question else None
+        return {
+            "id": str(uuid4()),
+            "hospital": str(hospital),
+            "role": str(asked),
+            "conversation": {"id": str(id), "epoch": epoch_json(epoch)},
+            "message": message,
+        }

@@ -1,0 +1,144 @@
+"""What a registrar signs: members, duty roles, partners, revocations.
+
+Invariant: a registrar's key signs only what was checked here: a member after people compared the fingerprint, a role sealed to proved
+users alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from wardline_client.joining import as_json
+from wardline_client.protocol import (
+    Keys,
+    Partner,
+    Profile,
+    ProtocolError,
+    Revocation,
+    RoleKeys,
+    Statement,
+    decode,
+    encode,
+    parse_profile,
+    parse_statement,
+    profile_digest,
+    verify_statement,
+)
+from wardline_client.protocol.keys import PrincipalKeys, fingerprint, new_seed, seal_role_seed
+from wardline_client.protocol.links import format_invitation
+from wardline_client.protocol.profiles import make_profile
+from wardline_client.protocol.statements import Body, make_statement
+from wardline_client.session import Session
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Somebody who joined and waits. ``fingerprint`` is what the two people compare before ``approve``."""
+
+    person: UUID
+    profile: Profile
+    fingerprint: str
+    keys: Keys
+
+
+class Registrar:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def invite(self, *, name: str, title: str = "", profession: str = "physician") -> str:
+        """The invitation's fragment, to be handed over in person or by a channel both trust."""
+        body = {"name": name, "title": title, "profession": profession}
+        token = self.session.api.post("invitations", body)["token"]
+        return format_invitation(token, self.session.keyring.root)
+
+    def pending(self) -> list[Pending]:
+        """Who waits. Raises ``ProtocolError`` when what the service shows is not what the waiting person signed."""
+        return [self._read_pending(row) for row in self.session.api.get("members/pending")["results"]]
+
+    def approve(self, pending: Pending) -> Statement:
+        """Vouch for the keys whose fingerprint was compared."""
+        statement = self.sign("member", pending.person, pending.keys)
+        self.session.api.post(f"members/{pending.person}/approve", {"statement": as_json(statement)})
+        return statement
+
+    def end_membership(self, person: UUID) -> None:
+        self.session.api.post(f"members/{person}/end")
+
+    def create_role(
+        self,
+        *,
+        name: str,
+        eligible: Sequence[UUID],
+        categories: Iterable[str] = (),
+        unit: UUID | None = None,
+        id: UUID | None = None,
+    ) -> UUID:
+        """A duty role with a fresh seed, sealed to each eligible person. With ``id`` of a known role: its next generation."""
+        role, book = id or uuid4(), self.session.book
+        book.refresh()
+        former = book.directory.latest("role", role)
+        generation = former.body.generation + 1 if former and isinstance(former.body, RoleKeys) else 1
+        keys = PrincipalKeys(new_seed())
+        profile = make_profile(Profile(name=name))
+        body = RoleKeys(generation, keys.kem.public, profile_digest(profile), tuple(eligible))
+        statement = self.sign("role", role, body, prev=former)
+        seals = [
+            {
+                "person": str(person),
+                "sealed": encode(seal_role_seed(seed=keys.seed, user_kem=book.recipient(person).kem, role_statement=statement.h)),
+            }
+            for person in eligible
+        ]
+        self.session.api.post(
+            "roles",
+            {
+                "id": str(role),
+                "name": name,
+                "unit": str(unit) if unit else None,
+                "categories": list(categories),
+                "profile": encode(profile),
+                "statement": as_json(statement),
+                "seals": seals,
+            },
+        )
+        return role
+
+    def partner_statement(self, hospital: UUID, root: bytes) -> Statement:
+        """Accept another hospital, whose root public key came by a channel both trust."""
+        return self.sign("partner", hospital, Partner(root))
+
+    def revoke(self, device: UUID, owner: UUID, reason: str) -> None:
+        """End a device: ``lost stolen replaced left other``."""
+        statement = self.sign("device-revoked", device, Revocation(owner, reason))
+        self.session.api.post(f"devices/{device}/revoke", {"statement": as_json(statement)})
+
+    def sign(self, kind: str, subject: UUID, body: Body, prev: Statement | None = None) -> Statement:
+        """A statement signed with the registrar's user key, after the latest of its line."""
+        keyring = self.session.keyring
+        return make_statement(
+            kind=kind,
+            hospital=keyring.hospital,
+            subject=subject,
+            body=body,
+            by=keyring.person,
+            key=keyring.keys.sign,
+            at=self.session.now(),
+            prev=prev or self.session.book.directory.latest(kind, subject),
+        )
+
+    def _read_pending(self, row: Json) -> Pending:
+        kem, sign = decode(row["keys"]["kem"]), decode(row["keys"]["sign"])
+        profile = decode(row["profile"])
+        shown = parse_profile(profile)
+        if (shown.name, shown.title, shown.profession) != (row["name"], row["title"], row["profession"]):
+            raise ProtocolError("statement.no_chain", "the profile is not the one listed")
+        device = parse_statement(decode(row["statement"]["h"]), decode(row["statement"]["s"]))
+        verify_statement(device, sign)
+        person = UUID(row["person"])
+        if device.by != person:
+            raise ProtocolError("statement.no_chain", "a device of somebody else")
+        keys = Keys(1, kem, sign, profile_digest(profile))
+        return Pending(person=person, profile=shown, fingerprint=fingerprint(kem=kem, sign=sign), keys=keys)
