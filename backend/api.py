@@ -1,7 +1,8 @@
 """How the HTTP API answers an error.
 
-Invariant: every error is ``{"code", "detail", ...}`` with a stable code, and every refusal is audited. It knows the parts below it (the audit log), so no part imports it:
-``settings`` names it to the framework. What views need is in ``backend.idempotency`` and ``backend.pagination``.
+Invariant: every error is ``{"code", "detail", ...}`` with a stable code, and every refusal is audited. It knows the parts
+below it (the audit log), so no part imports it: ``settings`` names it to the framework. What views need is in ``backend.idempotency`` and
+``backend.pagination``.
 """
 
 from typing import Any

@@ -32,6 +32,9 @@ PLAIN_AND_SHORT = re.compile(r"^[A-Za-z0-9_./-]{1,80}$")
 UNPRIVILEGED = "nobody"
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
+# A statement that fails is logged without itself and without the row it was about: both hold values.
+SILENT = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
+
 
 class StartError(Exception):
     """An embedded service did not start; the message is one sentence for a person."""

@@ -4,11 +4,13 @@ Invariant: a missing secret or an unsafe deployment stops the start (here for wh
 ``WARDLINE_MODE`` is ``demo`` (embedded PostgreSQL and Redis, generated secrets, loopback) or ``production``.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from backend import environment as env
+from backend import shell
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env.text("WARDLINE_STATE", str(BASE_DIR / ".wardline")))
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "backend.observing.observe",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -152,6 +155,9 @@ STATIC_URL = "/assets/"
 WEB_DIST = BASE_DIR / "web" / "dist"
 WHITENOISE_ROOT = WEB_DIST if WEB_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = True
+WHITENOISE_MAX_AGE = 0
+WHITENOISE_IMMUTABLE_FILE_TEST = shell.is_hashed
+WHITENOISE_ADD_HEADERS_FUNCTION = shell.add_headers
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 BLOB_DIR = Path(env.text("BLOB_DIR", str(STATE_DIR / "blobs")))
@@ -161,5 +167,8 @@ VAPID_KEY_FILE = Path(env.text("VAPID_KEY_FILE", str(STATE_DIR / "vapid.pem")))
 # Web Push goes to browser vendors' hosts; a hospital may list those it allows. Demo and tests add loopback.
 PUSH_HOSTS = env.words("PUSH_HOSTS", "fcm.googleapis.com updates.push.services.mozilla.com web.push.apple.com *.notify.windows.com")
 
-LOGGING_CONFIG = None
+METRICS_TOKEN = env.secret("METRICS_TOKEN") if {"METRICS_TOKEN", "METRICS_TOKEN_FILE"} & os.environ.keys() else ""
+LOGGING_CONFIG = "backend.logs.configure"
+LOGGING = {"version": 1}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from backend import health
+from backend import health, metrics
 
 urlpatterns = [
     path("api/v1/", include("identity.urls")),
@@ -14,4 +14,5 @@ urlpatterns = [
     path("audit/logs/", include("audit.api.log_urls")),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("metrics", metrics.metrics),
 ]

@@ -38,8 +38,7 @@ class Service:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        # Not 127.0.0.1: passkeys work on http for the name localhost alone.
-        self.address = f"http://localhost:{port}"
+        self.address = address_of(port)
         self.parts: dict[str, subprocess.Popen[bytes]] = {}
         self._lock: IO[str] | None = None
         self._is_database_ours = "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ
@@ -60,11 +59,11 @@ class Service:
         self._lock = _lock_checkout()
         with step("PostgreSQL and Redis"):
             embedded.start(STATE)
-        os.environ.update(environment(self.address))
+        os.environ.update(environment(self.port))
         with step("Database schema"):
             manage("migrate", "--verbosity", "0")
         with step("Server, worker and clock"):
-            self._spawn("server", "uvicorn", "backend.asgi:application", "--host", "127.0.0.1", "--port", str(self.port), *UVICORN)
+            self._spawn("server", "backend.serve")
             self._spawn("worker", *CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING")
             self._spawn("beat", *CELERY, "beat", "--schedule", str(STATE / "beat"), "--loglevel", "WARNING")
             self._wait_until_ready()
@@ -114,18 +113,22 @@ class Service:
 
 
 CELERY = ("celery", "-A", "backend.celery")
-UVICORN = (
-    "--loop uvloop --ws websockets-sansio --no-access-log --no-server-header --log-level warning --timeout-graceful-shutdown 3".split()
-)
 
 
-def environment(address: str) -> dict[str, str]:
+def address_of(port: int) -> str:
+    # Not 127.0.0.1: passkeys work on http for the name localhost alone.
+    return f"http://localhost:{port}"
+
+
+def environment(port: int) -> dict[str, str]:
     """What the demo's processes read; nothing of it is fit for production, and production refuses it."""
     return {
         "DJANGO_SETTINGS_MODULE": "backend.settings",
         "WARDLINE_MODE": "demo",
         "WARDLINE_STATE": str(STATE),
-        "PUBLIC_URL": address,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PUBLIC_URL": address_of(port),
         "SECRET_KEY": embedded.secret(STATE, "secret.key"),
     }
 
