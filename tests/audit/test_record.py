@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def hospital():
-    return uuid4()
+def hospital(hospital):
+    return hospital.id
 
 
 def events_of(hospital):

@@ -1,0 +1,96 @@
+"""Sign what the logs are.
+
+Invariant: only a committed size with its root is signed, and only if it continues what was published before. The second check reads from
+outside of the database: a restored or rewritten database makes signing stop, with an alarm, and never a fork.
+"""
+
+import logging
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit.keys import signing_key
+from audit.merkle import Range
+from audit.notes import checkpoint_text, sign, verifier_key
+from audit.published import Published, published
+from audit.tree import range_at
+
+logger = logging.getLogger(__name__)
+
+_UNSIGNED = """
+    SELECT id FROM audit_log WHERE NOT EXISTS (
+        SELECT FROM audit_checkpoint WHERE audit_checkpoint.log = audit_log.id AND audit_checkpoint.size >= audit_log.size)
+    ORDER BY created_at, id"""
+
+
+class ForkRefused(Exception):
+    """The database contradicts a published checkpoint. Nothing is signed for that log until a person has looked (docs/audit-log.md)."""
+
+
+def origin_of(log: UUID) -> str:
+    """The log's name in checkpoints and keys."""
+    return f"{settings.AUDIT_ORIGIN}/{log}"
+
+
+def verifier_key_of(log: UUID) -> str:
+    """The public half with which a log's checkpoints are checked."""
+    return verifier_key(origin_of(log), signing_key())
+
+
+def sign_checkpoints() -> int:
+    """Sign every log that has grown since its last checkpoint; returns how many.
+
+    Raises:
+        ForkRefused: for at least one log; the others are signed all the same.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSIGNED)
+        logs = [log for (log,) in cursor.fetchall()]
+    refused = None
+    for log in logs:
+        try:
+            sign_checkpoint(log)
+        except ForkRefused as error:
+            logger.critical("audit.fork_refused", extra={"log": str(log)})
+            refused = error
+    if refused:
+        raise refused
+    return len(logs)
+
+
+def sign_checkpoint(log: UUID) -> str:
+    """Sign and store the log's present state; returns the note.
+
+    Raises:
+        ForkRefused: the log is smaller than, or does not continue, what was published.
+    """
+    key, origin = signing_key(), origin_of(log)
+    # Durable: inside somebody's transaction one would sign what may yet roll back.
+    with published(log) as last, transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SELECT size, frontier FROM audit_log WHERE id = %s", [log])
+        size, frontier = cursor.fetchone()
+        tree = Range(size, [bytes(digest) for digest in frontier])
+        _refuse_fork(log, tree, last)
+        note = sign(checkpoint_text(origin=origin, size=size, root=tree.root()), name=origin, key=key)
+        last.write(note)
+        statement = "INSERT INTO audit_checkpoint (log, size, root, note) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+        cursor.execute(statement, [log, size, tree.root(), note])
+    return note
+
+
+def _refuse_fork(log: UUID, tree: Range, last: Published) -> None:
+    if tree.size < last.size:
+        raise ForkRefused(f"Log {log} has {tree.size} leaves; {last.size} were published.")
+    # Both roots from the same stored rows: then the new tree continues the published one.
+    if _stored_root(log, tree.size) != tree.root():
+        raise ForkRefused(f"Log {log} has other leaves than its tree was grown from.")
+    if last.root is not None and _stored_root(log, last.size) != last.root:
+        raise ForkRefused(f"Log {log} has another root at {last.size} leaves than was published.")
+
+
+def _stored_root(log: UUID, size: int) -> bytes:
+    try:
+        return range_at(log, size).root()
+    except ValueError as error:
+        raise ForkRefused(f"Log {log}: {error}") from error
