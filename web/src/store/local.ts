@@ -111,6 +111,11 @@ export class LocalStore {
     return this.#db.getAll("messages", allOf(conversation));
   }
 
+  /** Those after `sequence`, ascending. */
+  async messagesAfter(conversation: string, sequence: number): Promise<MessageRow[]> {
+    return this.#db.getAll("messages", IDBKeyRange.bound([conversation, sequence], [conversation, INFINITE], true));
+  }
+
   async message(conversation: string, sequence: number): Promise<MessageRow | undefined> {
     return this.#db.get("messages", [conversation, sequence]);
   }

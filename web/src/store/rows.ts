@@ -1,5 +1,5 @@
 /** What is kept on the device: keys the page cannot read, ciphertext, and where it stands. */
-import type { Bytes } from "../crypto";
+import type { Bytes, Priority } from "../crypto";
 
 /** This browser as a device. `secret` is there where the passkey has no PRF: 32 bytes under `secretKey`, which no page can export. */
 export interface DeviceRow {
@@ -39,6 +39,7 @@ export interface MessageRow {
   person: string;
   role: string | null;
   device: string;
+  priority: Priority;
   createdAt: string;
   h: Bytes;
   c: Bytes;

@@ -115,8 +115,11 @@ export interface ConversationView {
   candidate: string | null;
   lastSequence: number;
   lastAt: string | null;
-  /** The latest text or kind of body; empty until it is opened. */
+  /** The latest message's text or caption; empty until it is opened. */
   lastLine: string;
+  /** What the latest message is: `text image identity ack system unknown`; empty until it is opened. */
+  lastType: string;
+  lastIsOwn: boolean;
   unread: number;
   /** There is an unread message of priority `stat`. */
   hasUnreadStat: boolean;

@@ -1,0 +1,152 @@
+/**
+ * How a browser becomes a device: by invitation (a new person) or by link (a further device).
+ *
+ * Invariant: seeds and device keys are made or opened here and leave only wrapped; the server gets the invitation's token, never what
+ * follows it in the fragment.
+ */
+import {
+  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, type PrincipalKeys,
+  principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, wrapSeed,
+} from "../crypto";
+import type { AccountRow, DeviceRow } from "../store";
+import { type Api, ApiError } from "./api";
+import { createPasskey, type OptionsJson, type Passkey } from "./passkeys";
+import type { SessionWire } from "./wire";
+
+export interface InvitationLook {
+  hospital: { id: string; name: string };
+  name: string;
+  title: string;
+  profession: string;
+  person: string;
+}
+
+/** A device that has just become one, its seed still in memory. */
+export interface Enrolled {
+  session: SessionWire;
+  device: DeviceRow;
+  account: AccountRow;
+  seed: Bytes;
+  generation: number;
+  recoveryCode: string | null;
+}
+
+interface WrapWire { kind: "passkey" | "device" | "recovery"; wrap: string; share: string }
+
+/** Who a device belongs to, and the keys that say so. */
+interface Belonging { person: string; hospital: string; seed: Bytes; keys: PrincipalKeys }
+
+export async function lookAtInvitation(api: Api, address: string): Promise<InvitationLook> {
+  const { token } = parseLinkOf("join", address);
+  await api.get("/session");
+  return api.post<InvitationLook>("/invitations/look", { token });
+}
+
+export async function join(api: Api, address: string, label: string): Promise<Enrolled> {
+  const { token, value: root } = parseLinkOf("join", address);
+  const look = await lookAtInvitation(api, address);
+  const seed = random(32);
+  const keys = await principalKeys(seed);
+  const belonging = { person: look.person, hospital: look.hospital.id, seed, keys };
+  const passkey = await passkeyFor(api, token, "join");
+  const { device, wire } = await makeDevice(belonging, passkey, label);
+  const recovery = random(16);
+  const { name, title, profession } = look;
+  const session = await enrol(api, {
+    token,
+    purpose: "join",
+    credential: passkey.credential,
+    device: wire.device,
+    statement: wire.statement,
+    wraps: [wire.wrap, await wrapped("recovery", belonging, recovery)],
+    keys: {
+      kem: b64u(keys.kem.publicKey),
+      sign: b64u(keys.sign.publicKey),
+      profile: b64u(makeProfile({ name, title, profession, unit: "" })),
+    },
+  });
+  const account = accountOf(belonging, look.hospital.name, root, session);
+  return { session, device, account, seed, generation: 1, recoveryCode: formatRecoveryCode(recovery) };
+}
+
+export async function acceptLink(api: Api, address: string, label: string): Promise<Enrolled> {
+  const { token, value: secret } = parseLinkOf("link", address);
+  await api.get("/session");
+  const look = await api.post<{ sealed: string; person: string }>("/device-links/look", { token });
+  const payload = await openLink(unb64u(look.sealed), secret, token);
+  // The server must not pair somebody's link with somebody else's account.
+  if (payload.person !== look.person) throw new ProtocolError("wrap.unreadable", "person");
+  const belonging = { ...payload, keys: await principalKeys(payload.seed) };
+  const passkey = await passkeyFor(api, token, "link");
+  const { device, wire } = await makeDevice(belonging, passkey, label);
+  const { device: stated, statement, wrap } = wire;
+  const session = await enrol(api, { token, purpose: "link", credential: passkey.credential, device: stated, statement, wraps: [wrap] });
+  const account = accountOf(belonging, "", payload.root, session);
+  return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
+}
+
+async function passkeyFor(api: Api, token: string, purpose: "join" | "link"): Promise<Passkey> {
+  const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/enrolment/options", { token, purpose });
+  return createPasskey(publicKey);
+}
+
+/** An answer lost on the way must not lose the invitation: the same request again, under the same key. */
+async function enrol(api: Api, body: object): Promise<SessionWire> {
+  const key = crypto.randomUUID();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await api.post<SessionWire>("/enrolment", body, key);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.isPassing) || attempt === 4) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
+    }
+  }
+}
+
+async function makeDevice(belonging: Belonging, passkey: Passkey, label: string) {
+  const { person, hospital, keys } = belonging;
+  const id = crypto.randomUUID();
+  const key = await makeDeviceKey();
+  const statement = await makeStatement(
+    { kind: "device", hospital, subject: id, body: { principal: person, sign: key.publicKey }, by: person, at: timestamp() },
+    keys.sign,
+  );
+  const local = passkey.secret ? null : await makeLocalSecret();
+  const wrap = passkey.secret ? await wrapped("passkey", belonging, passkey.secret) : await wrapped("device", belonging, local?.plain ?? random(32));
+  const wire = {
+    device: { id, label, public_key: b64u(key.publicKey) },
+    statement: { h: b64u(statement.h), s: b64u(statement.s) },
+    wrap,
+  };
+  return { device: deviceRow(id, label, key, local), wire };
+}
+
+function deviceRow(id: string, label: string, key: SigningKey, local: LocalSecret | null): DeviceRow {
+  const { privateKey, publicKey } = key;
+  return { id, label, privateKey, publicKey, secretKey: local?.key ?? null, secret: local && { nonce: local.nonce, sealed: local.sealed } };
+}
+
+async function wrapped(kind: WrapWire["kind"], { seed, person }: Belonging, secret: Bytes): Promise<WrapWire> {
+  const share = random(32);
+  return { kind, wrap: b64u(await wrapSeed(kind, seed, secret, share, person)), share: b64u(share) };
+}
+
+function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, session: SessionWire): AccountRow {
+  return { person, hospital, hospitalName, idleLockSeconds: session.idle_lock_seconds, pins: [[hospital, root]] };
+}
+
+interface LocalSecret { key: CryptoKey; nonce: Bytes; sealed: Bytes; plain: Bytes }
+
+/** For authenticators without PRF: 32 bytes under a key that no script can take out of this browser. */
+async function makeLocalSecret(): Promise<LocalSecret> {
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  const [plain, nonce] = [random(32), random(12)];
+  const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, key, plain));
+  return { key, nonce, sealed, plain };
+}
+
+/** Throws `wrap.unreadable` if this device has none. */
+export async function localSecret({ secretKey, secret }: DeviceRow): Promise<Bytes> {
+  if (!secretKey || !secret) throw new ProtocolError("wrap.unreadable", "no local secret");
+  return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: secret.nonce }, secretKey, secret.sealed));
+}

@@ -1,0 +1,100 @@
+/**
+ * The keys of the person, in memory.
+ *
+ * Invariant: it exists between unlocking and locking only; nothing holds a seed or an epoch key beside it.
+ */
+import {
+  b64u,
+  type Bytes,
+  keyId,
+  openHistory,
+  openRoleSeed,
+  type PrincipalKeys,
+  principalKeys,
+  sha256,
+  type SigningKey,
+  type KemKey,
+  labelled,
+} from "../crypto";
+import { snapshotKey } from "../store";
+
+export interface Owner {
+  person: string;
+  hospital: string;
+  device: string;
+  deviceKey: SigningKey;
+}
+
+/** What the server keeps about the person's generations: each former seed is under the next one. */
+export interface GenerationRow {
+  generation: number;
+  history: Bytes | null;
+}
+
+export class Keyring implements Owner {
+  readonly person: string;
+  readonly hospital: string;
+  readonly device: string;
+  readonly deviceKey: SigningKey;
+  readonly seed: Bytes;
+  readonly generation: number;
+  /** The keys of the present generation. */
+  readonly own: PrincipalKeys;
+  readonly storeKey: Bytes;
+  /** Every X-Wing key held, by principal and kid. */
+  readonly #kems = new Map<string, KemKey>();
+  readonly #epochKeys = new Map<string, Bytes>();
+
+  private constructor(owner: Owner, seed: Bytes, generation: number, own: PrincipalKeys, storeKey: Bytes) {
+    this.person = owner.person;
+    this.hospital = owner.hospital;
+    this.device = owner.device;
+    this.deviceKey = owner.deviceKey;
+    this.seed = seed;
+    this.generation = generation;
+    this.own = own;
+    this.storeKey = storeKey;
+  }
+
+  /** Throws `wrap.unreadable` if a former generation does not open. */
+  static async of(owner: Owner, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<Keyring> {
+    const ring = new Keyring(owner, seed, generation, await principalKeys(seed), await snapshotKey(seed));
+    await ring.#hold(owner.person, ring.own.kem);
+    let next = seed;
+    for (const { generation: former, history } of [...rows].sort((a, b) => b.generation - a.generation)) {
+      if (former >= generation || !history) continue;
+      next = await openHistory(next, owner.person, former, history);
+      await ring.#hold(owner.person, (await principalKeys(next)).kem);
+    }
+    return ring;
+  }
+
+  /** Takes in the seed of a duty role, sealed to this person under the role's statement. */
+  async holdRole(role: string, sealed: Bytes, statement: Bytes): Promise<void> {
+    const seed = await openRoleSeed(sealed, this.own.kem, statement);
+    await this.#hold(role, (await principalKeys(seed)).kem);
+  }
+
+  async #hold(principal: string, kem: KemKey): Promise<void> {
+    this.#kems.set(`${principal} ${b64u(await keyId(kem.publicKey))}`, kem);
+  }
+
+  kem(principal: string, kid: Bytes): KemKey | undefined {
+    return this.#kems.get(`${principal} ${b64u(kid)}`);
+  }
+
+  epochKey(conversation: string, epoch: number): Bytes | undefined {
+    return this.#epochKeys.get(`${conversation} ${epoch}`);
+  }
+
+  keepEpochKey(conversation: string, epoch: number, key: Bytes): void {
+    this.#epochKeys.set(`${conversation} ${epoch}`, key);
+  }
+}
+
+/** Six groups of five digits over both public keys of a person, for two people to compare by voice. */
+export async function fingerprint(kem: Bytes, sign: Bytes): Promise<string> {
+  const digest = await sha256(labelled("wardline/1 fingerprint", kem, sign));
+  const view = new DataView(digest.buffer);
+  return Array.from({ length: 6 }, (_, i) => String(view.getUint32(4 * i) % 100_000).padStart(5, "0")).join(" ");
+}

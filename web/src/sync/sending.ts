@@ -1,0 +1,160 @@
+/**
+ * Making messages and conversations.
+ *
+ * Invariant: a message is sealed in the epoch at hand and goes to the outbox; a rotation that is due comes after it, never before.
+ */
+import {
+  b64u, type Bytes, type Envelope, formatBody, type KnownBody, openMessage, parseMessageHeader, type Priority, ProtocolError, random,
+  sealImage, sealMessage, sha256, timestamp, unb64u, type AttachmentReference,
+} from "../crypto";
+import type { ConversationRow, OutboxRow, UploadRow } from "../store";
+import { ApiError } from "./api";
+import type { Epochs, Ground, SealedWire } from "./epochs";
+import type { Inbox } from "./inbox";
+import type { Outbox } from "./outbox";
+import { envelopeOf } from "./reading";
+
+/** The hospitals' word for how long conversations are kept, unless one says otherwise. */
+const RETENTION = "standard";
+
+export interface SendOptions {
+  priority?: Priority;
+  /** The duty role spoken in; by default the role that makes this person a member. */
+  role?: string | null;
+}
+
+export interface Photo { blob: Blob; width: number; height: number }
+
+export interface EnvelopeWire { h: string; c: string; s: string }
+
+interface Place { conversation: string; epoch: number; prev: Bytes | null }
+
+export class Sending {
+  readonly #ground: Ground;
+  readonly #epochs: Epochs;
+  readonly #inbox: Inbox;
+  readonly #outbox: () => Outbox;
+  readonly #rolesHeld: () => readonly string[];
+
+  constructor(ground: Ground, epochs: Epochs, inbox: Inbox, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
+    this.#ground = ground;
+    this.#epochs = epochs;
+    this.#inbox = inbox;
+    this.#outbox = outbox;
+    this.#rolesHeld = rolesHeld;
+  }
+
+  /** Returns the id of the message once it is safe in the outbox. */
+  async send(conversation: string, body: KnownBody, options: SendOptions, upload?: UploadRow): Promise<string> {
+    const row = this.#row(conversation);
+    const id = crypto.randomUUID();
+    const attachments: AttachmentReference[] = upload ? [[upload.id, unb64u(upload.sha256), upload.size]] : [];
+    const place = { conversation, epoch: row.epoch, prev: row.lastDigest };
+    const envelope = await this.sealAt(place, id, body, { ...options, role: this.#roleIn(row, options.role) }, attachments);
+    await this.#outbox().add(rowOf(id, conversation, envelope, upload), upload);
+    return id;
+  }
+
+  async sendImage(conversation: string, photo: Photo, caption: string, options: SendOptions): Promise<string> {
+    const { blob, width, height } = photo;
+    const key = random(32);
+    const ciphertext = await sealImage(blob, key);
+    const sha = b64u(await sha256(new Uint8Array(await ciphertext.arrayBuffer())));
+    const upload = { id: crypto.randomUUID(), conversation, size: ciphertext.size, sha256: sha, ciphertext };
+    const type = blob.type === "image/png" ? "image/png" : "image/jpeg";
+    const body: KnownBody = { t: "image", attachment: upload.id, key, size: blob.size, type, width, height, caption };
+    return this.send(conversation, body, options, upload);
+  }
+
+  async sealAt(place: Place, id: string, body: KnownBody, options: SendOptions, attachments: AttachmentReference[] = []): Promise<Envelope> {
+    const { ring } = this.#ground;
+    const key = await this.#epochs.key(place.conversation, place.epoch);
+    const { priority = "normal", role = null } = options;
+    const header = { ...place, id, by: ring.person, role, device: ring.device, at: timestamp(), priority, attachments };
+    return sealMessage(header, formatBody(body), key, ring.deviceKey);
+  }
+
+  #row(conversation: string): ConversationRow {
+    const row = this.#inbox.rows.get(conversation);
+    if (!row) throw new ApiError(404, { code: "conversation.not_found", detail: "" });
+    return row;
+  }
+
+  #roleIn(row: ConversationRow, asked: string | null | undefined): string | null {
+    if (asked !== undefined) return asked;
+    if (row.members.some(({ principal }) => principal === this.#ground.ring.person)) return null;
+    return row.members.find(({ principal }) => this.#rolesHeld().includes(principal))?.principal ?? null;
+  }
+
+  /** The same message in the epoch that is current by now. Null if the refusal was about something else. */
+  async reseal(row: OutboxRow, refusal: ApiError): Promise<OutboxRow | null> {
+    if (row.kind !== "message" || refusal.code !== "epoch.not_current") return null;
+    const old = envelopeOf(row);
+    const header = parseMessageHeader(old.h);
+    const detail = await this.#inbox.detail(header.conversation);
+    const body = await openMessage(old, await this.#epochs.key(header.conversation, header.epoch));
+    const key = await this.#epochs.key(header.conversation, detail.epoch);
+    const envelope = await sealMessage({ ...header, epoch: detail.epoch }, body, key, this.#ground.ring.deviceKey);
+    return { ...row, body: JSON.stringify({ envelope: wireOf(envelope) }) };
+  }
+
+  /** Makes the next epoch if it is due. */
+  async keepHouse(conversation: string): Promise<void> {
+    const row = this.#inbox.rows.get(conversation);
+    if (!row) return;
+    const detail = await this.#inbox.detail(conversation);
+    if (await this.#epochs.rotateIfDue(detail, this.#roleIn(row, undefined))) await this.#inbox.detail(conversation);
+  }
+
+  /** The direct conversation with a person, made if there is none. */
+  async startDirect(person: string): Promise<string> {
+    const { ring, trust, api } = this.#ground;
+    const existing = [...this.#inbox.rows.values()].find((row) => isDirect(row, ring.person, person));
+    if (existing) return existing.id;
+    const id = crypto.randomUUID();
+    const members = [ring.person, person];
+    const recipients = trust.membersWithArchives(members);
+    const epoch = await this.firstEpoch(id, recipients.map(({ principal }) => principal), null);
+    await api.post("/conversations", { id, kind: "direct", members: recipients.map(({ principal }) => principal), epoch }, id);
+    await this.#inbox.sync();
+    return id;
+  }
+
+  /** The first epoch of a new conversation, for these principals with their present proved keys. */
+  async firstEpoch(conversation: string, principals: readonly string[], role: string | null): Promise<SealedWire> {
+    const recipients = principals.map((principal) => ({ principal, kem: this.#ground.trust.directory.principal(principal).kem }));
+    return this.#epochs.seal({ conversation, epoch: 1, prev: null, role, retention: RETENTION }, recipients);
+  }
+}
+
+function isDirect(row: ConversationRow, a: string, b: string): boolean {
+  const people = row.members.filter(({ kind }) => kind !== "archive").map(({ principal }) => principal);
+  return row.kind === "direct" && people.length === 2 && people.includes(a) && people.includes(b);
+}
+
+function rowOf(id: string, conversation: string, envelope: Envelope, upload: UploadRow | undefined): OutboxRow {
+  return {
+    id,
+    kind: "message",
+    conversation,
+    path: `/conversations/${conversation}/messages`,
+    body: JSON.stringify({ envelope: wireOf(envelope) }),
+    madeAt: timestamp(),
+    attachments: upload ? [upload.id] : [],
+    problem: null,
+  };
+}
+
+export function wireOf({ h, c, s }: Envelope): EnvelopeWire {
+  return { h: b64u(h), c: b64u(c), s: b64u(s) };
+}
+
+/** A `ProtocolError` while mending is the answer to the person, not a reason to try for ever. */
+export async function orProblem(row: OutboxRow, mend: () => Promise<OutboxRow | null>): Promise<OutboxRow | null> {
+  try {
+    return await mend();
+  } catch (error) {
+    if (error instanceof ProtocolError) return { ...row, problem: error.code };
+    throw error;
+  }
+}

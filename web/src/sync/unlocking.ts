@@ -1,0 +1,75 @@
+/**
+ * From a passkey to the keys in memory.
+ *
+ * Invariant: a seed opens only with a secret of this device (or the printed code) and a share the server gives to a device that is signed in
+ * and not revoked.
+ */
+import { b64u, type Bytes, equal, parseRecoveryCode, ProtocolError, random, sha256, sign, timestamp, unb64u, unwrapSeed, wrapSeed } from "../crypto";
+import type { AccountRow, DeviceRow } from "../store";
+import type { Api } from "./api";
+import { localSecret } from "./enrolment";
+import { Keyring } from "./keyring";
+import { type OptionsJson, type Passkey, usePasskey } from "./passkeys";
+import type { SessionWire, UnlockWire } from "./wire";
+
+export interface Unlocked {
+  session: SessionWire;
+  ring: Keyring;
+}
+
+type Wrap = UnlockWire["wraps"][number];
+
+/** Signs in with the passkey and opens the seed; with `code`, by the recovery code instead of the passkey's secret. */
+export async function unlock(api: Api, device: DeviceRow, account: AccountRow, code: string | null): Promise<Unlocked> {
+  const recovery = code === null ? null : parseRecoveryCode(code);
+  await api.get("/session");
+  const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/session/options");
+  const passkey = await usePasskey(publicKey);
+  const session = await signIn(api, device, passkey);
+  const { wraps, keys } = await api.get<UnlockWire>("/session/unlock");
+  const { seed, generation } = recovery
+    ? await openBy("recovery", wraps, recovery, account.person)
+    : await openByDevice(api, wraps, passkey, device, account.person);
+  const rows = keys.map((row) => ({ generation: row.generation, history: row.history === null ? null : unb64u(row.history) }));
+  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, rows) };
+}
+
+export function ownerOf({ id, privateKey, publicKey }: DeviceRow, { person, hospital }: AccountRow) {
+  return { person, hospital, device: id, deviceKey: { privateKey, publicKey } };
+}
+
+async function signIn(api: Api, device: DeviceRow, { credential, challenge }: Passkey): Promise<SessionWire> {
+  const { deviceKey } = ownerOf(device, { person: "", hospital: "" } as AccountRow);
+  const signature = b64u(await sign(deviceKey, "wardline/1 sign-in", await sha256(challenge)));
+  return api.post<SessionWire>("/session", { credential, device: device.id, signature, at: timestamp() });
+}
+
+async function openByDevice(api: Api, wraps: Wrap[], passkey: Passkey, device: DeviceRow, person: string) {
+  const ofThisPasskey = wraps.filter(({ kind, credential_id }) => kind === "passkey" && isSame(credential_id, passkey.id));
+  if (passkey.secret && ofThisPasskey.length > 0) return openBy("passkey", ofThisPasskey, passkey.secret, person);
+  const ofThisDevice = wraps.filter((wrap) => wrap.kind === "device" && (wrap.device === null || wrap.device === device.id));
+  const opened = await openBy("device", ofThisDevice, await localSecret(device), person);
+  // PRF was not there at enrolment and is now: from here on the passkey alone is enough.
+  if (passkey.secret) await addPasskeyWrap(api, passkey.id, passkey.secret, opened.seed, person);
+  return opened;
+}
+
+async function addPasskeyWrap(api: Api, credential: string, secret: Bytes, seed: Bytes, person: string): Promise<void> {
+  const share = random(32);
+  const wrap = b64u(await wrapSeed("passkey", seed, secret, share, person));
+  await api.post("/session/wraps", { kind: "passkey", credential_id: credential, wrap, share: b64u(share) });
+}
+
+/** Opens the newest of these wraps. Throws `wrap.unreadable`. */
+async function openBy(kind: Wrap["kind"], wraps: Wrap[], secret: Bytes, person: string): Promise<{ seed: Bytes; generation: number }> {
+  const newestFirst = wraps.filter((wrap) => wrap.kind === kind).sort((a, b) => b.generation - a.generation);
+  for (const { wrap, share, generation } of newestFirst) {
+    const seed = await unwrapSeed(kind, unb64u(wrap), secret, unb64u(share), person).catch(() => null);
+    if (seed) return { seed, generation };
+  }
+  throw new ProtocolError("wrap.unreadable", kind);
+}
+
+function isSame(a: string | null, b: string): boolean {
+  return a !== null && equal(unb64u(a), unb64u(b));
+}

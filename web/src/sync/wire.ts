@@ -1,0 +1,93 @@
+/** The shapes of the API (docs/api-contract.md), as far as the client reads them; binary values are base64url. */
+import type { Category, Hospital } from "./types";
+
+export interface SessionWire {
+  person: string | null;
+  device: string | null;
+  hospital: string | null;
+  state: "anonymous" | "pending" | "active";
+  expires_at: string | null;
+  idle_lock_seconds: number;
+  roles_on_duty: string[];
+}
+
+export interface UnlockWire {
+  wraps: { kind: "passkey" | "recovery" | "device"; credential_id: string | null; device: string | null; generation: number; wrap: string; share: string }[];
+  keys: { generation: number; history: string | null }[];
+}
+
+export interface StatementWire { order: number; h: string; s: string }
+
+export interface DirectoryWire {
+  hospitals: (Hospital & { root: string | null })[];
+  people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[];
+  roles: {
+    id: string;
+    hospital: string;
+    unit: string | null;
+    profile: string;
+    categories: Category[];
+    on_duty: { person: string | null; since: string; until: string | null } | null;
+  }[];
+}
+
+export interface DutyWire {
+  role: string;
+  holder: string | null;
+  since: string | null;
+  until: string | null;
+  sealed: string;
+  generation: number;
+}
+
+export interface PendingMemberWire {
+  person: string;
+  name: string;
+  title: string;
+  profession: string;
+  keys: { kem: string; sign: string };
+  profile: string;
+}
+
+export interface ConversationWire {
+  id: string;
+  kind: "direct" | "case";
+  epoch: number;
+  last_sequence: number;
+  delivered_sequence: number;
+  last_at: string | null;
+  members: { principal: string; kind: string; hospital: string }[];
+  candidate: string | null;
+}
+
+export interface ConversationDetailWire extends ConversationWire {
+  recipients: [principal: string, kid: string][];
+  receipts: { person: string; delivered_sequence: number }[];
+}
+
+export interface MessageWire {
+  sequence: number;
+  id: string;
+  epoch: number;
+  person: string;
+  role: string | null;
+  device: string;
+  priority: string;
+  created_at: string;
+  h: string;
+  c: string;
+  s: string;
+  acknowledged: { person: string; role: string | null; at: string }[];
+}
+
+export interface EpochWire {
+  epoch: number;
+  h: string;
+  s: string;
+  wraps_digest: string;
+  wraps: { principal: string; wrap: string }[];
+}
+
+export interface Results<T> {
+  results: T[];
+}
