@@ -194,7 +194,7 @@ class Hold(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="holds")
+    candidate = models.OneToOneField(Candidate, on_delete=models.PROTECT, related_name="hold")
     bed = models.ForeignKey(Bed, null=True, blank=True, on_delete=models.PROTECT, related_name="holds")
     capacity = models.ForeignKey(Capacity, on_delete=models.PROTECT, related_name="holds")
     place = models.PositiveIntegerField()

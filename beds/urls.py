@@ -1,5 +1,14 @@
 """The public addresses of capacity, requests and candidates (docs/api-contract.md, Beds)."""
 
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from beds import views
+
+urlpatterns = [
+    path("board", views.BoardView.as_view()),
+    path("capacities/<uuid:capacity_id>", views.CapacityView.as_view()),
+    path("requests", views.RequestsView.as_view()),
+    path("requests/<uuid:request_id>", views.RequestView.as_view()),
+    path("requests/<uuid:request_id>/cancel", views.CancelView.as_view()),
+    path("candidates/<uuid:candidate_id>/<slug:action>", views.StepView.as_view()),
+]

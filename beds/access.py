@@ -1,0 +1,147 @@
+"""The only lookups of capacity, requests and candidates by id.
+
+Invariant: every query starts at the actor's hospital. What is not theirs does not exist for them, so guessing ids teaches an outsider
+nothing, and a hospital that was asked never learns which others were.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+
+from backend.errors import Forbidden, Invalid, NotFound
+from beds.models import Candidate, Capacity, Request
+from beds.transitions import TERMINAL, Side
+from identity.access import partner_hospitals
+from identity.actors import Actor
+from identity.models import Duty, DutyRole, Hospital, Partnership
+
+
+def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
+    """Requests the actor's hospital made or was asked.
+
+    ``state`` is ``open`` or ``closed``: for the origin by the request's last candidate, for an asked hospital by its own alone.
+    """
+    asked = Candidate.objects.filter(request=OuterRef("pk"), hospital=actor.hospital_id)
+    made = Q(origin=actor.hospital_id)
+    requests = Request.objects.prefetch_related(Prefetch("candidates", _candidates_of(actor).order_by("created_at", "id")))
+    if state is None:
+        return requests.filter(made | Exists(asked))
+    is_closed = state == "closed"
+    asked = asked.filter(state__in=TERMINAL) if is_closed else asked.exclude(state__in=TERMINAL)
+    return requests.filter(made & Q(closed_at__isnull=not is_closed) | Exists(asked))
+
+
+def request_of(actor: Actor, request_id: UUID) -> Request:
+    """One request with its candidates and their history.
+
+    Raises:
+        NotFound: there is none, or neither made by nor asked of the actor's hospital.
+    """
+    request = requests_of(actor).prefetch_related("candidates__transitions").filter(pk=request_id).first()
+    if request is None:
+        raise NotFound
+    return request
+
+
+def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
+    """A candidate at one of whose two ends the actor's hospital stands.
+
+    Raises:
+        NotFound: there is none, or it is not the actor's to see.
+    """
+    candidate = _candidates_of(actor).select_related("request").filter(pk=candidate_id).first()
+    if candidate is None:
+        raise NotFound
+    return candidate
+
+
+def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
+    theirs = Q(request__origin=actor.hospital_id) | Q(hospital=actor.hospital_id)
+    return Candidate.objects.filter(theirs).select_related("hold__capacity")
+
+
+def sides_of(actor: Actor, candidate: Candidate, request: Request) -> set[Side]:
+    """The sides the actor may act for now: the requester or the holder of the request's role; the holder of the role that was asked."""
+    sides = set()
+    if _stands_for_origin(actor, request):
+        sides.add(Side.ORIGIN)
+    if candidate.hospital_id == actor.hospital_id and candidate.role_id in actor.roles:
+        sides.add(Side.DESTINATION)
+    return sides
+
+
+def _stands_for_origin(actor: Actor, request: Request) -> bool:
+    return request.origin_id == actor.hospital_id and (request.requester_id == actor.person_id or request.role_id in actor.roles)
+
+
+def role_to_act_in(actor: Actor, candidate: Candidate, side: Side, role: UUID | None) -> UUID | None:
+    """The role in which the actor takes a step of ``side``; the destination always acts in the role that was asked.
+
+    Raises:
+        Forbidden: ``role.not_on_duty``, or ``request.not_yours`` when the actor does not stand for the origin.
+    """
+    if side == Side.ORIGIN:
+        return role_at_origin(actor, candidate.request, role)
+    if candidate.hospital_id != actor.hospital_id or role not in (None, candidate.role_id):
+        raise Forbidden("role.not_on_duty", "Only who holds the asked duty role may answer for it.")
+    return actor.require_role(candidate.role_id)
+
+
+def role_at_origin(actor: Actor, request: Request, role: UUID | None) -> UUID | None:
+    """The role in which the actor decides for the origin: the one named, else the request's own if held.
+
+    Raises:
+        Forbidden: ``request.not_yours``, ``role.not_on_duty``.
+    """
+    if not _stands_for_origin(actor, request):
+        raise Forbidden("request.not_yours", "Only the requester or the holder of the request's duty role may decide.")
+    if role is None and request.role_id in actor.roles:
+        return request.role_id
+    return actor.require_role(role)
+
+
+def own_capacity(actor: Actor, capacity_id: UUID) -> Capacity:
+    """A figure of the actor's hospital, locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none in the actor's hospital.
+    """
+    return locked_capacity(actor.hospital_id, capacity_id)
+
+
+def locked_capacity(hospital_id: UUID, capacity_id: UUID) -> Capacity:
+    theirs = Capacity.objects.filter(pk=capacity_id, unit__hospital=hospital_id)
+    found = theirs.select_for_update(of=("self",)).select_related("unit").first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]:
+    """Open duty roles of partner hospitals, by id.
+
+    Raises:
+        Invalid: ``request.cannot_ask``: one is closed, unknown, or of a hospital without a mutual partnership; which of these stays untold.
+    """
+    wanted = set(role_ids)
+    partners = partner_hospitals(actor.hospital_id)
+    roles = DutyRole.objects.select_related("hospital").filter(pk__in=wanted, closed_at=None, hospital__in=partners)
+    found = {role.pk: role for role in roles}
+    if found.keys() != wanted:
+        raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
+    return found
+
+
+def hospitals_on_board(hospital_id: UUID) -> QuerySet[Hospital]:
+    """The hospital itself and those with an open partnership in both directions, as one subquery."""
+    open_ones = Partnership.objects.filter(ended_at=None)
+    accepted = open_ones.filter(hospital=hospital_id, partner=OuterRef("pk"))
+    accepting = open_ones.filter(hospital=OuterRef("pk"), partner=hospital_id)
+    return Hospital.objects.filter(Q(pk=hospital_id) | Exists(accepted) & Exists(accepting))
+
+
+def board_watchers(hospital_id: UUID) -> list[UUID]:
+    """Whoever is on duty now in the hospital or at a partner."""
+    duties = Duty.objects.filter(ended_at=None, role__hospital__in=hospitals_on_board(hospital_id))
+    return list(duties.values_list("person_id", flat=True).distinct())

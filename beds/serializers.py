@@ -1,0 +1,213 @@
+"""The shapes of capacity, requests and candidates on the wire (docs/api-contract.md, Beds).
+
+Invariant: shape only, no rules. Every value that comes in is an id, a number, a code of a closed list or ciphertext: a name or a sentence
+about a patient has no field.
+"""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from beds import access
+from beds.models import AgeBand, Candidate, Capability, Capacity, Category, Hold, Request, Sex, Transition, TransportMode, Urgency
+from beds.services.asking import ASKED_AT_MOST
+from beds.transitions import HOLD_MINUTES, REASONS, STEPS, TERMINAL, State, actions_from
+
+FIGURE_AT_MOST = 10_000
+
+
+class BoardFilter(serializers.Serializer):
+    category = serializers.ChoiceField(Category.choices, required=False)
+    capability = serializers.ChoiceField(Capability.choices, required=False)
+
+
+class OnDuty(serializers.Serializer):
+    role = serializers.UUIDField()
+    categories = serializers.ListField(child=serializers.CharField())
+    on_duty = serializers.BooleanField(help_text="Whether anybody holds the role now; who, only colleagues see (GET /directory).")
+
+
+class UnitFigures(serializers.Serializer):
+    capacity = serializers.UUIDField()
+    unit = serializers.UUIDField()
+    name = serializers.CharField()
+    category = serializers.ChoiceField(Category.choices)
+    staffed = serializers.IntegerField()
+    occupied = serializers.IntegerField()
+    blocked = serializers.IntegerField()
+    held = serializers.IntegerField(help_text="Promised now; derived from the holds.")
+    available = serializers.IntegerField(help_text="staffed - occupied - blocked - held; derived.")
+    capabilities = serializers.ListField(child=serializers.ChoiceField(Capability.choices))
+    reported_at = serializers.DateTimeField()
+    is_stale = serializers.BooleanField(help_text="Older than the hospital's own limit.")
+    source = serializers.ChoiceField(Capacity.Source.choices)
+    version = serializers.IntegerField(help_text="For If-Match.")
+
+
+class BoardHospital(serializers.Serializer):
+    hospital = serializers.UUIDField()
+    distance_km = serializers.IntegerField(allow_null=True)
+    roles = OnDuty(many=True)
+    units = UnitFigures(many=True, help_text="Empty: not reported, which is unknown and not zero.")
+
+
+class Board(serializers.Serializer):
+    hospitals = BoardHospital(many=True)
+
+
+class FiguresIn(serializers.Serializer):
+    staffed = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
+    occupied = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
+    blocked = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
+
+
+class SealedEpochIn(serializers.Serializer):
+    h = serializers.CharField()
+    w = serializers.ListField(child=serializers.CharField())
+    s = serializers.CharField()
+
+
+class EnvelopeIn(serializers.Serializer):
+    h = serializers.CharField()
+    c = serializers.CharField()
+    s = serializers.CharField()
+
+
+class NewConversation(serializers.Serializer):
+    id = serializers.UUIDField()
+    epoch = SealedEpochIn()
+
+
+class NewCandidate(serializers.Serializer):
+    id = serializers.UUIDField()
+    hospital = serializers.UUIDField()
+    role = serializers.UUIDField(help_text="The duty role that is asked.")
+    conversation = NewConversation()
+    message = EnvelopeIn(required=False, allow_null=True)
+
+
+class NewRequest(serializers.Serializer):
+    id = serializers.UUIDField()
+    role = serializers.UUIDField(required=False, allow_null=True, help_text="The duty role acted in.")
+    category = serializers.ChoiceField(Category.choices)
+    capabilities = serializers.ListField(child=serializers.ChoiceField(Capability.choices), required=False, max_length=len(Capability))
+    urgency = serializers.ChoiceField(Urgency.choices)
+    age_band = serializers.ChoiceField(AgeBand.choices, required=False, allow_blank=True)
+    sex = serializers.ChoiceField(Sex.choices, required=False, allow_blank=True, help_text="Only where it matters for the room.")
+    transport_mode = serializers.ChoiceField(TransportMode.choices, required=False, allow_blank=True)
+    candidates = NewCandidate(many=True, allow_empty=False, max_length=ASKED_AT_MOST)
+
+
+class StepIn(serializers.Serializer):
+    role = serializers.UUIDField(required=False, allow_null=True)
+    # Not a ChoiceField: an unknown one is answered with the step's own codes (``reason.unknown``).
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=32, help_text=", ".join(sorted(REASONS)))
+    capacity = serializers.UUIDField(required=False, allow_null=True)
+    bed = serializers.UUIDField(required=False, allow_null=True)
+    hold_minutes = serializers.ChoiceField(HOLD_MINUTES, required=False)
+
+
+class CancelIn(serializers.Serializer):
+    role = serializers.UUIDField(required=False, allow_null=True)
+    reason = serializers.CharField(max_length=32)
+
+
+class RequestFilter(serializers.Serializer):
+    state = serializers.ChoiceField(["open", "closed"], required=False)
+
+
+class HoldOut(serializers.ModelSerializer):
+    unit = serializers.UUIDField(source="capacity.unit_id")
+    expires_at = serializers.DateTimeField(
+        source="during.upper", allow_null=True, help_text="Null once confirmed: it stands until somebody ends it."
+    )
+
+    class Meta:
+        model = Hold
+        fields = ("capacity", "unit", "bed", "expires_at")
+
+
+class CandidateOut(serializers.ModelSerializer):
+    """As the actor's side sees it. The context has ``actor``; ``request`` of the candidate is the parent's or selected."""
+
+    state = serializers.ChoiceField([state.value for state in State])
+    hold = serializers.SerializerMethodField()
+    actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
+
+    class Meta:
+        model = Candidate
+        fields = (
+            "id",
+            "hospital",
+            "role",
+            "conversation",
+            "state",
+            "reason",
+            "acknowledge_by",
+            "escalation",
+            "hold",
+            "version",
+            "changed_at",
+            "actions",
+        )
+
+    @extend_schema_field(HoldOut(allow_null=True))
+    def get_hold(self, candidate: Candidate) -> dict[str, Any] | None:
+        """The promise while there is one; a hold that has ended is history."""
+        has_hold = candidate.state not in TERMINAL and hasattr(candidate, "hold")
+        return HoldOut(candidate.hold).data if has_hold else None
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
+    def get_actions(self, candidate: Candidate) -> list[str]:
+        sides = access.sides_of(self.context["actor"], candidate, candidate.request)
+        actions = [action for action in STEPS if any(action in actions_from(candidate.state, side) for side in sides)]
+        return [action for action in actions if action != "confirm" or candidate.hold.during.upper > timezone.now()]
+
+
+class TransitionOut(serializers.ModelSerializer):
+    action = serializers.ChoiceField([*STEPS, "escalate"], help_text="``escalate``: the clock raised an alarm; the state stayed.")
+    at = serializers.DateTimeField(source="created_at")
+
+    class Meta:
+        model = Transition
+        fields = ("action", "source", "target", "reason", "person", "role", "at")
+
+
+class CandidateDetail(CandidateOut):
+    transitions = TransitionOut(many=True)
+
+    class Meta(CandidateOut.Meta):
+        fields = (*CandidateOut.Meta.fields, "transitions")
+
+
+class RequestOut(serializers.ModelSerializer):
+    candidates = CandidateOut(many=True)
+    closed_at = serializers.SerializerMethodField(help_text="For an asked hospital: when its own part ended.")
+
+    class Meta:
+        model = Request
+        fields = (
+            *("id", "origin", "requester", "role", "category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
+            *("created_at", "closed_at", "candidates"),
+        )
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_closed_at(self, request: Request) -> Any:
+        # The request's own end would tell an asked hospital that others were asked, and when they were done.
+        closed_at = request.closed_at
+        if request.origin_id != self.context["actor"].hospital_id:
+            ends = [candidate.changed_at for candidate in request.candidates.all() if candidate.state in TERMINAL]
+            closed_at = ends[0] if ends else None
+        return serializers.DateTimeField().to_representation(closed_at) if closed_at else None
+
+
+class RequestPage(serializers.Serializer):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = RequestOut(many=True)
+
+
+class RequestDetail(RequestOut):
+    candidates = CandidateDetail(many=True)

@@ -1,0 +1,12 @@
+"""What people, and the clock, do with beds and requests. A module per noun; each function is one transaction with its audit records in it.
+
+Invariant: whoever loses a race gets a domain error and has changed nothing.
+"""
+
+from beds.services.asking import Asked, Need, create_request
+from beds.services.board import read_board
+from beds.services.clocks import sweep
+from beds.services.figures import Figures, update_capacity
+from beds.services.moving import cancel_request, take_step
+
+__all__ = ["Asked", "Figures", "Need", "cancel_request", "create_request", "read_board", "sweep", "take_step", "update_capacity"]

@@ -1,0 +1,125 @@
+"""Asking hospitals for a bed.
+
+Invariant: a request, its candidates, their conversations and the first encrypted messages exist together or not at all. In clear it carries
+codes from closed lists; words and pictures go into the conversations.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from backend.errors import Conflict, Invalid
+from beds import access
+from beds.models import Candidate, Request
+from beds.services.promises import database_now
+from beds.services.telling import mover, record_step, ring_request
+from beds.transitions import ACKNOWLEDGE_WITHIN, State
+from identity.actors import Actor
+from identity.models import DutyRole
+from messaging.envelopes import Envelope, SealedEpoch
+from messaging.services import create_conversation, send_message
+
+ASKED_AT_MOST = 20
+
+
+class Need(NamedTuple):
+    """What is sought, all of it codes (3-beds, guarantee 5)."""
+
+    category: str
+    capabilities: Sequence[str]
+    urgency: str
+    age_band: str = ""
+    sex: str = ""
+    transport_mode: str = ""
+
+
+class Asked(NamedTuple):
+    """One hospital to ask: ids made by the client, because they are inside the signed headers."""
+
+    id: UUID
+    hospital: UUID
+    role: UUID
+    conversation: UUID
+    epoch: SealedEpoch
+    message: Envelope | None = None
+
+
+@transaction.atomic(savepoint=False)
+def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequence[Asked], role: UUID | None = None) -> Request:
+    """Ask several hospitals at once, each in a conversation of its own.
+
+    Raises:
+        Forbidden: ``role.not_on_duty``.
+        Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``.
+        Conflict: ``request.id_reused``, ``conversation.id_reused``.
+        DomainError: what ``create_conversation`` and ``send_message`` raise, ``epoch.stale_recipients`` above all.
+    """
+    role = actor.require_role(role)
+    roles = _roles_asked(actor, need, asked)
+    now = database_now()
+    who = {"origin_id": actor.hospital_id, "requester_id": actor.person_id, "role_id": role}
+    request = Request(id=request_id, created_at=now, **who, **need._asdict())
+    candidates = [_candidate(request, one, roles[one.role], now) for one in asked]
+    _open_conversations(actor, role, asked)
+    _store(request, candidates)
+    for candidate in candidates:
+        record_step(by=mover(actor, role), verb="request", request=request, candidate=candidate)
+    for one in asked:
+        if one.message is not None:
+            send_message(actor=actor, conversation_id=one.conversation, envelope=one.message)
+    ring_request(request, candidates)
+    return access.request_of(actor, request_id)
+
+
+def _roles_asked(actor: Actor, need: Need, asked: Sequence[Asked]) -> dict[UUID, DutyRole]:
+    if len({one.hospital for one in asked}) != len(asked):
+        raise Invalid("request.hospital_twice", "Ask each hospital once.")
+    roles = access.roles_to_ask(actor, [one.role for one in asked])
+    for one in asked:
+        role = roles[one.role]
+        if role.hospital_id != one.hospital:
+            raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
+        # A role without categories answers for all of its hospital.
+        if role.categories and need.category not in role.categories:
+            raise Invalid("request.role_does_not_answer", "One of the duty roles does not answer for this category.", role=str(role.pk))
+    return roles
+
+
+def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime) -> Candidate:
+    within = timedelta(seconds=acknowledge_within(role.hospital.acknowledge_within, request.urgency))
+    return Candidate(
+        id=one.id,
+        request=request,
+        hospital_id=one.hospital,
+        role=role,
+        conversation_id=one.conversation,
+        state=State.SUBMITTED.value,
+        acknowledge_by=now + within,
+        created_at=now,
+        changed_at=now,
+    )
+
+
+def acknowledge_within(settings: dict[str, int], urgency: str) -> int:
+    """Seconds a hospital gives itself to acknowledge."""
+    return int(settings.get(urgency, ACKNOWLEDGE_WITHIN[urgency]))
+
+
+def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked]) -> None:
+    """Members: the requester, the role acted in, the role asked; messaging adds the archives of both hospitals."""
+    for one in asked:
+        members = {actor.person_id, role, one.role} - {None}
+        _, is_new = create_conversation(actor=actor, id=one.conversation, kind="case", members=members, epoch=one.epoch, role=role)
+        if not is_new:
+            raise Conflict("conversation.id_reused", "Each candidate has a conversation of its own.")
+
+
+def _store(request: Request, candidates: list[Candidate]) -> None:
+    try:
+        request.save(force_insert=True)
+        Candidate.objects.bulk_create(candidates)
+    except IntegrityError:
+        raise Conflict("request.id_reused", "This id is taken. A retry carries the first Idempotency-Key.") from None

@@ -1,0 +1,100 @@
+"""The board: who has free beds, how old that knowledge is, who answers.
+
+Invariant: two queries whatever the number of hospitals. ``held`` and ``available`` are derived as it is read, never stored; a hospital that
+reported nothing is listed without figures: unknown is not zero. Who is on duty is shown as a role, never as a person.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+from math import asin, cos, inf, radians, sin, sqrt
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q
+from django.utils import timezone
+
+from beds.access import hospitals_on_board
+from beds.models import Capacity
+from identity.actors import Actor
+from identity.models import Duty
+
+EARTH_RADIUS_KM = 6371.0
+_SHOWN = ("category", "staffed", "occupied", "blocked", "held", "capabilities", "reported_at", "source", "version")
+
+
+def read_board(*, actor: Actor, category: str | None = None, capability: str | None = None) -> list[dict[str, Any]]:
+    """Own hospital and mutual partners, nearest first, those without a fresh figure last. The filters narrow the units."""
+    now = timezone.now()
+    hospitals = _hospitals(actor)
+    units = _units(actor, category, capability, {key: row["figure_stale_after"] for key, row in hospitals.items()}, now)
+    here = hospitals[actor.hospital_id]
+    board = [
+        {"hospital": key, "distance_km": distance_km(here, there), "roles": there["roles"], "units": units[key]}
+        for key, there in hospitals.items()
+    ]
+    return sorted(board, key=_rank)
+
+
+def _hospitals(actor: Actor) -> dict[UUID, dict[str, Any]]:
+    """Hospitals with their open duty roles. One query, a row per role."""
+    on_duty = Duty.objects.filter(role=OuterRef("open_role"), ended_at=None)
+    rows = (
+        hospitals_on_board(actor.hospital_id)
+        .annotate(open_role=FilteredRelation("duty_roles", condition=Q(duty_roles__closed_at=None)))
+        .annotate(is_on_duty=Exists(on_duty))
+        .order_by("name", "open_role__name")
+        .annotate(role=F("open_role__id"), categories=F("open_role__categories"))
+        .values("id", "latitude", "longitude", "figure_stale_after", "is_on_duty", "role", "categories")
+    )
+    hospitals: dict[UUID, dict[str, Any]] = {}
+    for row in rows:
+        hospital = hospitals.setdefault(row["id"], row | {"roles": []})
+        if row["role"]:
+            hospital["roles"].append({"role": row["role"], "categories": row["categories"], "on_duty": row["is_on_duty"]})
+    return hospitals
+
+
+def _units(
+    actor: Actor, category: str | None, capability: str | None, stale_after: dict[UUID, Any], now: datetime
+) -> dict[UUID, list[dict[str, Any]]]:
+    """Figures by hospital, the stale ones last. One query."""
+    figures = with_held(Capacity.objects.filter(unit__hospital__in=hospitals_on_board(actor.hospital_id), unit__closed_at=None), now)
+    if category:
+        figures = figures.filter(category=category)
+    if capability:
+        figures = figures.filter(capabilities__contains=[capability])
+    units: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for capacity in figures.select_related("unit"):
+        hospital = capacity.unit.hospital_id
+        units[hospital].append(unit_row(capacity, is_stale=capacity.reported_at + stale_after[hospital] < now))
+    for rows in units.values():
+        rows.sort(key=lambda row: (row["is_stale"], -row["available"], row["name"], row["category"]))
+    return units
+
+
+def with_held(figures: Any, now: datetime) -> Any:
+    """Annotate ``held``: the promises that stand at ``now``."""
+    standing = FilteredRelation("holds", condition=Q(holds__during__overlap=(now, None)))
+    return figures.annotate(standing=standing).annotate(held=Count("standing"))
+
+
+def unit_row(capacity: Capacity, *, is_stale: bool) -> dict[str, Any]:
+    """``capacity`` with ``held`` and its unit. An ADT feed may report more occupied than free while a bed is promised: never below zero."""
+    free = capacity.staffed - capacity.occupied - capacity.blocked - capacity.held
+    row = {name: getattr(capacity, name) for name in _SHOWN} | {"available": max(free, 0), "is_stale": is_stale}
+    return row | {"capacity": capacity.pk, "unit": capacity.unit_id, "name": capacity.unit.name}
+
+
+def distance_km(here: dict[str, Any], there: dict[str, Any]) -> float | None:
+    """Great circle, to a kilometre; ``None`` where a hospital gave no coordinates."""
+    places = [here["latitude"], here["longitude"], there["latitude"], there["longitude"]]
+    if None in places:
+        return None
+    lat1, lon1, lat2, lon2 = map(radians, places)
+    haversine = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
+    return round(2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, haversine))))
+
+
+def _rank(row: dict[str, Any]) -> tuple[bool, float]:
+    is_known = any(not unit["is_stale"] for unit in row["units"])
+    return not is_known, inf if row["distance_km"] is None else row["distance_km"]

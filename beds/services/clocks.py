@@ -1,0 +1,76 @@
+"""What happens when nobody acts: holds run out, overdue requests are raised and at last given up.
+
+Invariant: correctness never depends on this running. A step is one transaction under the request's lock, conditional on what was overdue,
+so two sweepers do nothing twice, and after an outage each overdue request is raised once, late, not once per missed wait.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+from beds.models import Candidate, Request
+from beds.services.asking import acknowledge_within
+from beds.services.moving import move, write_history
+from beds.services.promises import database_now, live_holds
+from beds.services.telling import THE_CLOCK, push, record_step, ring_request
+from beds.transitions import ESCALATIONS_AT_MOST, State
+
+BATCH = 200
+
+
+def sweep() -> int:
+    """Do what is due now; returns how many candidates were moved or raised."""
+    now = database_now()
+    done = [_due(Candidate.objects.filter(state=State.HELD, hold__during__endswith__lte=now), _expire)]
+    done += [_due(Candidate.objects.filter(state=State.SUBMITTED, acknowledge_by__lte=now), _raise_or_give_up)]
+    return sum(done)
+
+
+def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) -> int:
+    due = list(overdue.order_by("acknowledge_by").values_list("pk", "request_id")[:BATCH])
+    return sum(_under_lock(request_id, candidate_id, step) for candidate_id, request_id in due)
+
+
+@transaction.atomic
+def _under_lock(request_id: UUID, candidate_id: UUID, step: Callable[[Request, UUID], bool]) -> bool:
+    # Another sweeper, or a person, has it: nothing to wait for, the next run looks again.
+    request = Request.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()
+    return request is not None and step(request, candidate_id)
+
+
+def _expire(request: Request, candidate_id: UUID) -> bool:
+    candidate = request.candidates.filter(pk=candidate_id, state=State.HELD).first()
+    if candidate is None or live_holds(database_now()).filter(candidate=candidate).exists():
+        return False
+    move(request, candidate, "expire", by=THE_CLOCK)
+    ring_request(request, [candidate])
+    return True
+
+
+def _raise_or_give_up(request: Request, candidate_id: UUID) -> bool:
+    now = database_now()
+    overdue = request.candidates.filter(pk=candidate_id, state=State.SUBMITTED, acknowledge_by__lte=now)
+    candidate = overdue.select_related("hospital").first()
+    if candidate is None:
+        return False
+    if candidate.escalation >= ESCALATIONS_AT_MOST:
+        move(request, candidate, "give-up", by=THE_CLOCK)
+    else:
+        _raise(request, candidate, now)
+    ring_request(request, [candidate])
+    return True
+
+
+def _raise(request: Request, candidate: Candidate, now: datetime) -> None:
+    """One more alarm and a new wait from now; the sender sees it in the history.
+
+    The version stays: an acknowledgement on its way still counts.
+    """
+    again = now + timedelta(seconds=acknowledge_within(candidate.hospital.acknowledge_within, request.urgency))
+    Candidate.objects.filter(pk=candidate.pk).update(escalation=F("escalation") + 1, acknowledge_by=again)
+    write_history(candidate, "escalate", by=THE_CLOCK, source=candidate.state, now=now)
+    record_step(by=THE_CLOCK, verb="escalate", request=request, candidate=candidate)
+    push(request, candidate)

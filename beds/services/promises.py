@@ -1,0 +1,106 @@
+"""Promising a bed, keeping the promise, giving it back.
+
+Invariant: the capacity row is locked before live holds are counted, in a statement of its own: under READ COMMITTED a subquery inside the
+locking statement would not see what was committed while it waited. Times are the database's, read after the lock, so their order is the
+order of the locks. Locks are taken in one order everywhere: request, candidate, capacity, bed.
+"""
+
+from datetime import datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models.functions import Greatest
+
+from backend.errors import Conflict, Invalid, NotFound
+from beds.access import locked_capacity
+from beds.models import Bed, Candidate, Capacity, Hold
+from beds.transitions import HOLD_MINUTES
+
+
+def database_now() -> datetime:
+    """The database's clock at this statement: not the transaction's start, which may lie before a wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def live_holds(now: datetime) -> QuerySet[Hold]:
+    """Promises that stand at ``now``. One that begins later counts too: a clock set back must not free a bed."""
+    return Hold.objects.filter(during__overlap=(now, None))
+
+
+def place_hold(*, candidate: Candidate, capacity_id: UUID | None, bed_id: UUID | None, minutes: int) -> Hold:
+    """Promise one place of a capacity, and the single bed if one is named, for ``minutes`` (15, 30 or 60).
+
+    Raises:
+        NotFound: the capacity or bed is not the asked hospital's.
+        Conflict: ``capacity.full``, ``bed.taken``.
+        Invalid: ``hold.minutes``, ``capacity.which`` when none is named and the hospital does not have exactly one of the category.
+    """
+    if minutes not in HOLD_MINUTES:
+        raise Invalid("hold.minutes", "A bed is held for 15, 30 or 60 minutes.")
+    capacity = locked_capacity(candidate.hospital_id, capacity_id or _only_capacity(candidate))
+    bed = _locked_bed(capacity, bed_id) if bed_id else None
+    now = database_now()
+    live = list(live_holds(now).filter(capacity=capacity).values_list("place", "bed_id"))
+    if len(live) >= capacity.staffed - capacity.occupied - capacity.blocked:
+        raise Conflict("capacity.full", "Every staffed bed of this figure is occupied, blocked or promised.")
+    if bed and (bed.status != Bed.Status.UNOCCUPIED or bed.pk in {taken for _, taken in live}):
+        raise Conflict("bed.taken", "This bed is not free or already promised.")
+    place = next(number for number in count() if number not in {taken for taken, _ in live})
+    until = now + timedelta(minutes=minutes)
+    return Hold.objects.create(candidate=candidate, capacity=capacity, bed=bed, place=place, during=(now, until), created_at=now)
+
+
+def _only_capacity(candidate: Candidate) -> UUID:
+    fitting = Capacity.objects.filter(unit__hospital=candidate.hospital_id, category=candidate.request.category)
+    found = list(fitting.values_list("pk", flat=True)[:2])
+    if len(found) != 1:
+        raise Invalid("capacity.which", "Say which unit's figure the bed is held from.")
+    return found[0]
+
+
+def _locked_bed(capacity: Capacity, bed_id: UUID) -> Bed:
+    bed = Bed.objects.select_for_update().filter(pk=bed_id, unit=capacity.unit_id, category=capacity.category).first()
+    if bed is None:
+        raise NotFound
+    return bed
+
+
+def keep_promise(candidate: Candidate) -> None:
+    """Make the hold stand until somebody ends it.
+
+    Raises:
+        Conflict: ``offer.expired``: it ran out before, whether or not a sweeper noticed.
+    """
+    # The lock keeps a new hold from taking the place between its end and our extending it.
+    Capacity.objects.select_for_update(of=("self",)).get(holds__candidate=candidate)
+    held = Hold.objects.filter(candidate=candidate, during__contains=database_now())
+    if not held.update(during=_range(Func(F("during"), function="lower"), Value(None))):
+        raise Conflict("offer.expired", "The bed was held only until a time that has passed.", state=candidate.state)
+
+
+def end_promise(candidate: Candidate) -> bool:
+    """Free the bed now. True if there was a promise to end; one that ran out has ended itself."""
+    now = database_now()
+    begun = Func(F("during"), function="lower")
+    return bool(live_holds(now).filter(candidate=candidate).update(during=_range(begun, Greatest(begun, Value(now)))))
+
+
+def turn_into_occupancy(candidate: Candidate) -> None:
+    """The patient has arrived: the promised bed is an occupied one from now, so the board never shows it free in between.
+
+    A figure fed by the hospital's ADT is left alone: the admission's own message counts the patient.
+    """
+    capacity = Capacity.objects.select_for_update(of=("self",)).get(holds__candidate=candidate)
+    end_promise(candidate)
+    if capacity.source != Capacity.Source.ADT:
+        free = Q(staffed__gt=F("occupied") + F("blocked"))
+        Capacity.objects.filter(free, pk=capacity.pk).update(occupied=F("occupied") + 1, version=F("version") + 1)
+    Bed.objects.filter(holds__candidate=candidate, status=Bed.Status.UNOCCUPIED).update(status=Bed.Status.OCCUPIED)
+
+
+def _range(lower: object, upper: object) -> Func:
+    return Func(lower, upper, function="tstzrange")

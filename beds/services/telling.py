@@ -1,0 +1,69 @@
+"""Who hears of a change: the audit log in the transaction, people's sockets after it.
+
+Invariant: an event about a candidate goes into the logs of its two hospitals and of no other: what one hospital may read in its own log
+never shows that others were asked. A ring says only which request or which hospital's board changed.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from audit.events import CLOCK, Agent, Event
+from audit.services import record
+from backend.realtime import ring_after_commit
+from beds.access import board_watchers
+from beds.models import Candidate, Request
+from identity.access import people_behind
+from identity.actors import Actor
+from messaging.models import PendingPush, PushSubscription
+
+
+class Mover(NamedTuple):
+    """Who moves a candidate: a person, in a role or not, or the clock."""
+
+    agent: Agent
+    person: UUID | None = None
+    role: UUID | None = None
+
+
+THE_CLOCK = Mover(CLOCK)
+
+
+def mover(actor: Actor, role: UUID | None) -> Mover:
+    return Mover(actor.agent(role), actor.person_id, role)
+
+
+def record_step(*, by: Mover, verb: str, request: Request, candidate: Candidate, reason: str = "", source: str = "") -> None:
+    detail: dict[str, str | int | list[str]] = {"state": str(candidate.state)}
+    detail |= {"from": source} if source else {}
+    detail |= {"reason": reason} if reason else {}
+    record(
+        event=Event(
+            action="beds." + verb.replace("-", "_"),
+            agent=by.agent,
+            hospitals=[request.origin_id, candidate.hospital_id],
+            subjects={"request": request.pk, "candidate": candidate.pk},
+            detail=detail,
+        )
+    )
+
+
+def people_concerned(request: Request, candidates: Iterable[Candidate]) -> set[UUID]:
+    """The requester, and whoever holds the request's and the candidates' duty roles now."""
+    principals = {request.requester_id, request.role_id, *(candidate.role_id for candidate in candidates)} - {None}
+    return {person for people in people_behind(principals).values() for person in people}
+
+
+def ring_request(request: Request, candidates: Iterable[Candidate]) -> None:
+    ring_after_commit(people_concerned(request, candidates), {"t": "request", "request": str(request.pk)})
+
+
+def push(request: Request, candidate: Candidate) -> None:
+    """Wake the phones of the people concerned: the other side to answer, the sender to know that nobody has."""
+    people = people_concerned(request, [candidate])
+    phones = PushSubscription.objects.filter(device__person__in=people, device__revoked_at=None, ended_at=None)
+    PendingPush.objects.bulk_create(PendingPush(subscription=phone, urgency=request.urgency) for phone in phones)
+
+
+def ring_board(hospital_id: UUID) -> None:
+    ring_after_commit(board_watchers(hospital_id), {"t": "board", "hospital": str(hospital_id)})

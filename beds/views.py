@@ -1,0 +1,145 @@
+"""Beds over HTTP: each view reads the shape, calls one service, shows the result.
+
+Invariant: no rule lives here, and every write happens once per Idempotency-Key.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request as HttpRequest
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.errors import Invalid, NotFound
+from backend.idempotency import idempotent
+from backend.pagination import Page
+from beds import access, serializers, services
+from beds.services.board import unit_row
+from beds.transitions import STEPS, Side
+from messaging.envelopes import read_envelope, read_epoch
+
+BY_PEOPLE = sorted(action for action, step in STEPS.items() if step.by != Side.CLOCK)
+IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", UUID, OpenApiParameter.HEADER, required=True)
+IF_MATCH = OpenApiParameter("If-Match", int, OpenApiParameter.HEADER, required=True, description="The version the caller has seen.")
+ACTION = OpenApiParameter("action", str, OpenApiParameter.PATH, enum=BY_PEOPLE)
+
+
+class BoardView(APIView):
+    @extend_schema(operation_id="board", parameters=[serializers.BoardFilter], responses=serializers.Board)
+    def get(self, request: HttpRequest) -> Response:
+        """Free beds of the own hospital and its partners, how old each figure is, and which duty roles are held."""
+        wanted = _read(serializers.BoardFilter, request.query_params)
+        board = services.read_board(actor=request.actor, **wanted)
+        return Response(serializers.Board({"hospitals": board}).data)
+
+
+class CapacityView(APIView):
+    @extend_schema(
+        operation_id="report_capacity",
+        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
+        request=serializers.FiguresIn,
+        responses=serializers.UnitFigures,
+    )
+    @idempotent
+    def put(self, request: HttpRequest, capacity_id: UUID) -> Response:
+        """Report a figure of the own hospital."""
+        figures = services.Figures(**_read(serializers.FiguresIn, request.data))
+        version = _version(request)
+        capacity = services.update_capacity(actor=request.actor, capacity_id=capacity_id, version=version, figures=figures)
+        return Response(serializers.UnitFigures(unit_row(capacity, is_stale=False)).data)
+
+
+class RequestsView(APIView):
+    @extend_schema(
+        operation_id="requests",
+        parameters=[serializers.RequestFilter, OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
+        responses=serializers.RequestPage,
+    )
+    def get(self, request: HttpRequest) -> Response:
+        """Requests the own hospital made or was asked, newest first."""
+        wanted = _read(serializers.RequestFilter, request.query_params)
+        page = Page()
+        found = page.paginate_queryset(access.requests_of(request.actor, **wanted), request, view=self)
+        return page.get_paginated_response(serializers.RequestOut(found, many=True, context={"actor": request.actor}).data)
+
+    @extend_schema(
+        operation_id="create_request",
+        parameters=[IDEMPOTENCY_KEY],
+        request=serializers.NewRequest,
+        responses={201: serializers.RequestDetail},
+    )
+    @idempotent
+    def post(self, request: HttpRequest) -> Response:
+        """Ask several hospitals at once."""
+        body = _read(serializers.NewRequest, request.data)
+        asked = [_asked(given) for given in body.pop("candidates")]
+        request_id, role = body.pop("id"), body.pop("role", None)
+        need = services.Need(**({"capabilities": []} | body))
+        made = services.create_request(actor=request.actor, request_id=request_id, need=need, asked=asked, role=role)
+        return Response(serializers.RequestDetail(made, context={"actor": request.actor}).data, status=201)
+
+
+class RequestView(APIView):
+    @extend_schema(operation_id="request", responses=serializers.RequestDetail)
+    def get(self, request: HttpRequest, request_id: UUID) -> Response:
+        """One request, each candidate with its history."""
+        return Response(_detail(request, request_id))
+
+
+class CancelView(APIView):
+    @extend_schema(
+        operation_id="cancel_request", parameters=[IDEMPOTENCY_KEY], request=serializers.CancelIn, responses=serializers.RequestDetail
+    )
+    @idempotent
+    def post(self, request: HttpRequest, request_id: UUID) -> Response:
+        """End the request at every hospital asked."""
+        services.cancel_request(actor=request.actor, request_id=request_id, **_read(serializers.CancelIn, request.data))
+        return Response(_detail(request, request_id))
+
+
+class StepView(APIView):
+    @extend_schema(
+        operation_id="take_step",
+        parameters=[IDEMPOTENCY_KEY, ACTION],
+        request=serializers.StepIn,
+        responses=serializers.CandidateOut,
+    )
+    @idempotent
+    def post(self, request: HttpRequest, candidate_id: UUID, action: str) -> Response:
+        """Take one action of the table (docs/life-of-a-bed-request.md) on a candidate."""
+        if action not in BY_PEOPLE:
+            raise NotFound
+        details = _read(serializers.StepIn, request.data)
+        candidate = services.take_step(actor=request.actor, candidate_id=candidate_id, action=action, **details)
+        return Response(serializers.CandidateOut(candidate, context={"actor": request.actor}).data)
+
+
+def _read(shape: type[Any], given: Any) -> dict[str, Any]:
+    read = shape(data=given)
+    read.is_valid(raise_exception=True)
+    return dict(read.validated_data)
+
+
+def _version(request: HttpRequest) -> int:
+    try:
+        return int(request.headers["If-Match"].strip('"'))
+    except (KeyError, ValueError):
+        raise Invalid("capacity.version_missing", "Send If-Match with the version you have seen.") from None
+
+
+def _asked(given: dict[str, Any]) -> services.Asked:
+    conversation, message = given["conversation"], given.get("message")
+    return services.Asked(
+        id=given["id"],
+        hospital=given["hospital"],
+        role=given["role"],
+        conversation=conversation["id"],
+        epoch=read_epoch(conversation["epoch"]),
+        message=read_envelope(message) if message else None,
+    )
+
+
+def _detail(request: HttpRequest, request_id: UUID) -> Any:
+    found = access.request_of(request.actor, request_id)
+    return serializers.RequestDetail(found, context={"actor": request.actor}).data
