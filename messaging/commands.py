@@ -138,13 +138,17 @@ def hospitals_of(conversation_id: UUID) -> tuple[UUID, ...]:
     """The hospitals in whose logs this conversation's events belong; a query only when it is not remembered. Empty when there is no such conversation."""
     found = _recent.known.get(conversation_id)
     if found is None:
-        members = Member.objects.filter(conversation_id=conversation_id, removed_at=None)
-        found = tuple(sorted(members.values_list("hospital_id", flat=True).distinct()))
+        found = read_hospitals(conversation_id)
         if found:
             _recent.known[conversation_id] = found
             while len(_recent.known) > _recent.size:
                 _recent.known.popitem(last=False)
     return found
+
+
+def read_hospitals(conversation_id: UUID) -> tuple[UUID, ...]:
+    members = Member.objects.filter(conversation_id=conversation_id, removed_at=None)
+    return tuple(sorted(members.values_list("hospital_id", flat=True).distinct()))
 
 
 def forget_hospitals(conversation_id: UUID) -> None:

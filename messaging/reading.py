@@ -1,0 +1,105 @@
+"""What a person may read of conversations now.
+
+Invariant: every read asks again who the actor is and which duties are held; ciphertext and wraps leave only after an audit event about it has been written in the
+same transaction as the read. The number of queries does not depend on the number of rows.
+"""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from audit.events import Event
+from audit.services import record
+from identity.actors import Actor
+from identity.services import current_keys
+from messaging import access
+from messaging.commands import read_hospitals
+from messaging.models import Acknowledgement, Conversation, Epoch, EpochWrap, Member, Message, Receipt
+from messaging.services import recipients_of
+from wardline_client.protocol.encoding import encode
+
+PAGE = 100
+MAX_PAGE = 500
+
+
+def sync(actor: Actor) -> dict[str, Any]:
+    """All conversations the actor may read: a client sees by the last sequences what it lacks. Two queries; bookkeeping alone, no ciphertext, so no audit event."""
+    conversations = list(_described(access.conversations(actor), actor))
+    changes = [c.pop("candidate_changed_at") for c in conversations]
+    last_change = max((change for change in changes if change is not None), default=None)
+    return {"conversations": conversations, "requests_changed_at": last_change, "server_time": timezone.now()}
+
+
+def conversation(actor: Actor, conversation_id: UUID) -> dict[str, Any]:
+    """One of ``sync``'s, with what a new epoch needs and who has what. Raises ``NotFound``."""
+    found = access.conversation(actor, conversation_id)
+    described = _described(access.conversations(actor).filter(pk=found.pk), actor)[0]
+    described.pop("candidate_changed_at")
+    keys = current_keys(UUID(str(member["principal"])) for member in described["members"])
+    receipts = list(Receipt.objects.filter(conversation=found).order_by("person_id").values("person", "delivered_sequence"))
+    return described | {"recipients": recipients_of(keys.values()), "receipts": receipts}
+
+
+@transaction.atomic
+def messages_after(actor: Actor, conversation_id: UUID, *, after: int, limit: int = PAGE) -> dict[str, Any]:
+    """Messages with a sequence above ``after``, ascending, at most ``limit`` (1 to 500). Raises ``NotFound``."""
+    found = access.conversation(actor, conversation_id)
+    acknowledged = Prefetch("acknowledgements", Acknowledgement.objects.order_by("created_at"))
+    rows = Message.objects.filter(conversation=found, sequence__gt=after).order_by("sequence").prefetch_related(acknowledged)
+    results = [_message(message) for message in rows[: max(1, min(limit, MAX_PAGE))]]
+    if results:
+        detail = {"first": results[0]["sequence"], "last": results[-1]["sequence"]}
+        record(event=_read("messaging.read", actor, conversation_id, detail))
+    return {"results": results, "last_sequence": found.last_sequence}
+
+
+@transaction.atomic
+def epochs_after(actor: Actor, conversation_id: UUID, *, after: int) -> dict[str, Any]:
+    """Epochs with a number above ``after`` and the wraps the actor can use: the own, and those of the roles held now. Raises ``NotFound``."""
+    found = access.conversation(actor, conversation_id)
+    own = Prefetch("wraps", EpochWrap.objects.filter(principal__in=actor.principals).order_by("principal"))
+    epochs = Epoch.objects.filter(conversation=found, number__gt=after).order_by("number").prefetch_related(own)[:MAX_PAGE]
+    results = [_epoch(epoch) for epoch in epochs]
+    if results:
+        record(event=_read("messaging.read_keys", actor, conversation_id, {"first": results[0]["epoch"], "last": results[-1]["epoch"]}))
+    return {"results": results}
+
+
+def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[dict[str, Any]]:
+    delivered = Receipt.objects.filter(conversation=OuterRef("pk"), person=actor.person_id).values("delivered_sequence")
+    rows = list(
+        conversations.order_by(F("last_at").desc(nulls_last=True), "pk").values(
+            # The candidate hangs on the conversation (a reverse relation of ``beds``, which stands above this part and is not imported).
+            "id", "kind", "epoch", "last_sequence", "last_at", "candidate", candidate_changed_at=F("candidate__changed_at"),
+            delivered_sequence=Coalesce(Subquery(delivered), 0),
+        )
+    )  # fmt: skip
+    members = defaultdict(list)
+    present = Member.objects.filter(conversation__in=[row["id"] for row in rows], removed_at=None).order_by("principal")
+    for member in present.values("conversation", "principal", "kind", "hospital"):
+        members[member.pop("conversation")].append(member)
+    return [row | {"members": members[row["id"]]} for row in rows]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    sealed = {"h": encode(bytes(message.header)), "c": encode(bytes(message.ciphertext)), "s": encode(bytes(message.signature))}
+    acknowledged = [{"person": a.person_id, "role": a.role_id, "at": a.created_at} for a in message.acknowledgements.all()]
+    who = {"person": message.person_id, "role": message.role_id, "device": message.device_id, "priority": message.priority}
+    where = {"sequence": message.sequence, "id": message.pk, "epoch": message.epoch}
+    return {**where, **who, "created_at": message.created_at, **sealed, "acknowledged": acknowledged}
+
+
+def _epoch(epoch: Epoch) -> dict[str, Any]:
+    wraps = [{"principal": wrap.principal, "wrap": encode(bytes(wrap.wrap))} for wrap in epoch.wraps.all()]
+    sealed = {"h": encode(bytes(epoch.header)), "s": encode(bytes(epoch.signature)), "wraps_digest": encode(bytes(epoch.wraps_digest))}
+    return {"epoch": epoch.number, **sealed, "wraps": wraps}
+
+
+def _read(action: str, actor: Actor, conversation_id: UUID, detail: dict[str, Any]) -> Event:
+    subjects, hospitals = {"conversation": conversation_id}, read_hospitals(conversation_id)
+    return Event(action=action, agent=actor.agent(), hospitals=hospitals, subjects=subjects, detail=detail)

@@ -1,0 +1,12 @@
+"""What the worker looks for. A missed run delays and never loses."""
+
+from celery import shared_task
+
+from messaging.delivery import owe_pushes, send_pushes
+
+
+@shared_task(name="messaging.tasks.deliver_pushes")
+def deliver_pushes() -> None:
+    """Tell devices that have not stored what was sent to look."""
+    owe_pushes()
+    send_pushes()
