@@ -1,4 +1,7 @@
-"""The server process: ``python -m backend.serve``. ``HOST`` and ``PORT`` say where, ``PROXIES`` which addresses may say for whom they ask."""
+"""The server process: ``python -m backend.serve``.
+
+``HOST`` and ``PORT`` say where, ``PROXIES`` which addresses may say for whom they ask.
+"""
 
 import os
 
