@@ -16,7 +16,7 @@ from django.utils import timezone
 from pywebpush import WebPushException, webpush
 
 from messaging.models import PendingPush, PushSweep
-from messaging.pushes import PAYLOAD, end_subscription, is_allowed, vapid
+from messaging.pushes import MERGE, PAYLOAD, end_subscription, is_allowed, vapid
 
 GRACE: Final = timedelta(seconds=1)  # a connected device has it by then
 OVERLAP: Final = timedelta(minutes=2)  # longer than any transaction that stores a message may take to commit
@@ -27,7 +27,7 @@ SENDERS: Final = 8
 TTL: Final = int(timedelta(hours=12).total_seconds())
 GONE: Final = frozenset({404, 410})
 
-_OWE = """
+_OWE = f"""
     WITH owed AS (
         SELECT s.id AS subscription_id, p.person_id, f.conversation_id, max(f.sequence) AS sequence, bool_or(f.priority <> 'normal') AS is_urgent
         FROM messaging_message f
@@ -47,17 +47,18 @@ _OWE = """
         ON CONFLICT (conversation_id, person_id) DO UPDATE SET pushed_sequence = GREATEST(r.pushed_sequence, excluded.pushed_sequence)
     )
     INSERT INTO messaging_pendingpush AS p (subscription_id, urgency, attempts, not_before, owed_at)
-    SELECT subscription_id, CASE WHEN bool_or(is_urgent) THEN 'high' ELSE 'normal' END, 0, now(), now() FROM owed GROUP BY 1
-    ON CONFLICT (subscription_id) DO UPDATE SET owed_at = excluded.owed_at,
-        urgency = CASE WHEN 'high' IN (p.urgency, excluded.urgency) THEN 'high' ELSE 'normal' END,
-        not_before = CASE WHEN excluded.urgency = 'high' THEN excluded.not_before ELSE p.not_before END
-"""
+    SELECT subscription_id, CASE WHEN bool_or(is_urgent) THEN 'high' ELSE 'normal' END, 0, now(), clock_timestamp() FROM owed GROUP BY 1
+    {MERGE}
+"""  # noqa: S608 -- put together from constants
 
 _CLAIM = """
     UPDATE messaging_pendingpush p SET not_before = now() + %(lease)s, attempts = p.attempts + 1
-    FROM messaging_pushsubscription s JOIN identity_device d ON d.id = s.device_id
-    WHERE s.id = p.subscription_id AND s.ended_at IS NULL AND d.revoked_at IS NULL AND p.id IN (
-        SELECT id FROM messaging_pendingpush WHERE not_before <= now() ORDER BY urgency, not_before LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    FROM messaging_pushsubscription s
+    WHERE s.id = p.subscription_id AND p.id IN (
+        SELECT due.id FROM messaging_pendingpush due
+        JOIN messaging_pushsubscription t ON t.id = due.subscription_id AND t.ended_at IS NULL
+        JOIN identity_device d ON d.id = t.device_id AND d.revoked_at IS NULL
+        WHERE due.not_before <= now() ORDER BY due.urgency, due.not_before LIMIT %(batch)s FOR UPDATE OF due SKIP LOCKED
     )
     RETURNING p.id, p.attempts, p.owed_at, p.urgency, s.id, s.endpoint, s.p256dh, s.auth
 """

@@ -7,15 +7,17 @@ follows no redirect: an endpoint is an address a client chose, and the server fe
 
 from base64 import urlsafe_b64decode
 from binascii import Error as BinasciiError
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from py_vapid import Vapid02
 
@@ -28,6 +30,17 @@ from wardline_client.protocol.encoding import encode
 
 PAYLOAD: Final = '{"t":"sync"}'
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+MERGE: Final = """ON CONFLICT (subscription_id) DO UPDATE SET owed_at = excluded.owed_at,
+        urgency = CASE WHEN 'high' IN (p.urgency, excluded.urgency) THEN 'high' ELSE 'normal' END,
+        not_before = CASE WHEN excluded.urgency = 'high' THEN excluded.not_before ELSE p.not_before END"""
+_OWE_PEOPLE: Final = f"""
+    INSERT INTO messaging_pendingpush AS p (subscription_id, urgency, attempts, not_before, owed_at)
+    SELECT s.id, %(urgency)s, 0, now(), clock_timestamp() FROM messaging_pushsubscription s
+    JOIN identity_device d ON d.id = s.device_id AND d.revoked_at IS NULL
+    WHERE d.person_id = ANY (%(people)s::uuid[]) AND s.ended_at IS NULL
+    {MERGE}
+"""  # noqa: S608 -- put together from constants
 
 
 @transaction.atomic
@@ -72,6 +85,12 @@ def vapid() -> Vapid02:
 def application_server_key() -> str:
     """base64url of the public key's uncompressed point."""
     return encode(vapid().public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
+def owe_push(people: Collection[UUID], *, is_urgent: bool) -> None:
+    """In the caller's transaction: the phones of ``people`` are told to look. One statement; a phone that is owed one already is owed it still once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OWE_PEOPLE, {"people": list(people), "urgency": "high" if is_urgent else "normal"})
 
 
 def end_subscription(subscription_id: int) -> None:

@@ -41,7 +41,7 @@ def conversation(actor: Actor, conversation_id: UUID) -> dict[str, Any]:
     described = _described(access.conversations(actor).filter(pk=found.pk), actor)[0]
     described.pop("candidate_changed_at")
     keys = current_keys(UUID(str(member["principal"])) for member in described["members"])
-    receipts = list(Receipt.objects.filter(conversation=found).order_by("person_id").values("person", "delivered_sequence"))
+    receipts = list(Receipt.objects.filter(conversation=found, delivered_sequence__gt=0).order_by("person_id").values("person", "delivered_sequence"))
     return described | {"recipients": recipients_of(keys.values()), "receipts": receipts}
 
 

@@ -22,12 +22,13 @@ from messaging import access
 from messaging.commands import Outcome, run
 from messaging.envelopes import FORGED, Envelope, SealedEpoch, check_epoch, check_message
 from messaging.models import Conversation, Epoch, EpochWrap, Member
+from messaging.pushes import owe_push
 from messaging.receipts import Acknowledge, Deliver
 from messaging.sending import Send
 from wardline_client.protocol.encoding import encode, sha256
 from wardline_client.protocol.epochs import EpochHeader
 
-__all__ = ["Envelope", "SealedEpoch", "acknowledge_message", "create_conversation", "create_epoch", "mark_delivered", "send_message"]
+__all__ = ["Envelope", "SealedEpoch", "acknowledge_message", "create_conversation", "create_epoch", "mark_delivered", "owe_push", "send_message"]
 
 
 def send_message(*, actor: Actor, conversation_id: UUID, envelope: Envelope) -> Outcome:

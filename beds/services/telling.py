@@ -12,10 +12,10 @@ from audit.events import CLOCK, Agent, Event
 from audit.services import record
 from backend.realtime import ring_after_commit
 from beds.access import board_watchers
-from beds.models import Candidate, Request
+from beds.models import Candidate, Request, Urgency
 from identity.access import people_behind
 from identity.actors import Actor
-from messaging.models import PendingPush, PushSubscription
+from messaging.services import owe_push
 
 
 class Mover(NamedTuple):
@@ -60,9 +60,7 @@ def ring_request(request: Request, candidates: Iterable[Candidate]) -> None:
 
 def push(request: Request, candidate: Candidate) -> None:
     """Wake the phones of the people concerned: the other side to answer, the sender to know that nobody has."""
-    people = people_concerned(request, [candidate])
-    phones = PushSubscription.objects.filter(device__person__in=people, device__revoked_at=None, ended_at=None)
-    PendingPush.objects.bulk_create(PendingPush(subscription=phone, urgency=request.urgency) for phone in phones)
+    owe_push(people_concerned(request, [candidate]), is_urgent=request.urgency != Urgency.ROUTINE)
 
 
 def ring_board(hospital_id: UUID) -> None:
