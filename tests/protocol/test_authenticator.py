@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from wardline_client.authenticator import AuthenticatorError, SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -13,6 +12,8 @@ from webauthn import (
 )
 from webauthn.helpers import base64url_to_bytes
 from webauthn.helpers.exceptions import InvalidAuthenticationResponse, InvalidRegistrationResponse
+
+from wardline_client.authenticator import AuthenticatorError, SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 
 ORIGIN, RP_ID = "https://ward.example:8443", "ward.example"
 

@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.protocol.vectors import layer
 from wardline_client.protocol import epochs, images, keys, messages
 from wardline_client.protocol.encoding import decode, encode, format_time, parse_object, to_json
 from wardline_client.protocol.errors import CODES, ProtocolError
 from wardline_client.protocol.hpke import KemKey
 from wardline_client.protocol.signing import SigningKey
-
-from tests.protocol.vectors import layer
 
 CASE = layer("messages")["messages"][0]
 HEADER = messages.parse_message_header(decode(CASE["h"]))

@@ -3,13 +3,13 @@
 from uuid import UUID
 
 import pytest
+
+from tests.protocol.vectors import binary, each, layer, refused
 from wardline_client.protocol import epochs, messages
 from wardline_client.protocol.encoding import decode, encode, format_time
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.hpke import KemKey
 from wardline_client.protocol.signing import SigningKey
-
-from tests.protocol.vectors import binary, each, layer, refused
 
 
 def open_epoch(case):

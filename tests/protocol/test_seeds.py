@@ -3,10 +3,9 @@
 from hashlib import sha256
 from uuid import UUID
 
+from tests.protocol.vectors import binary, each, refused
 from wardline_client.protocol import hpke, images, keys
 from wardline_client.protocol.encoding import decode, encode
-
-from tests.protocol.vectors import binary, each, refused
 
 
 @each("hpke", "keys")

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 import pytest
+
+from tests.protocol.vectors import binary, each, layer, refused
 from wardline_client.protocol import Directory, parse_statement, verify_statement
 from wardline_client.protocol.encoding import decode, encode, format_time, sha256
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.signing import SigningKey
-
-from tests.protocol.vectors import binary, each, layer, refused
 
 
 @each("statements", "statements")
@@ -101,6 +101,12 @@ OUTCOMES = {
     "a device stated by a colleague": "statement.no_chain",
     "a device stated by a former key": "statement.no_chain",
     "a new device stated by a former key": "statement.no_chain",
+    "stated by a registrar's former key before it was replaced": 1,
+    "stated by a registrar's former key after it was replaced": "statement.no_chain",
+    "stated by a registrar's present key": 1,
+    "a partner's registrar about another hospital's member": "statement.no_chain",
+    "revoked by a colleague in the colleague's own name": "device",
+    "a root statement that names another key": "statement.no_chain",
     "subject of two hospitals: the pinned one counts": 1,
 }
 

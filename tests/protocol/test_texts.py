@@ -3,10 +3,9 @@
 import json
 from uuid import UUID
 
+from tests.protocol.vectors import binary, each, refused
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import decode, encode, parse_object
-
-from tests.protocol.vectors import binary, each, refused
 
 
 @each("encoding", "base64url")

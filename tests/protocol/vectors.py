@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wardline_client.protocol.encoding import decode
 from wardline_client.protocol.errors import ProtocolError
 

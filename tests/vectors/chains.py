@@ -30,6 +30,7 @@ from cast import (
     uuid,
     write,
 )
+
 from wardline_client.protocol import keys, statements
 from wardline_client.protocol.directory import Directory
 from wardline_client.protocol.encoding import sha256
@@ -149,6 +150,14 @@ def make_directory() -> None:
     not_by_root = world.say("registrar", ADLER, statements.Sign(KEYS["adler"].sign.public), HOSPITAL, KEYS["registrar"].sign)
     self_made = SigningKey(fixed("self-made root"))
 
+    next_registrar = world.say("registrar", REGISTRAR, statements.Sign(KEYS["stranger"].sign.public), HOSPITAL, ROOT, world.registrar)
+    by_former = world.member(STRANGER, "stranger")
+    by_present = world.say("member", STRANGER, world.keys("stranger"), REGISTRAR, KEYS["stranger"].sign)
+    across = world.say("member", uuid("y"), world.keys("brandt"), STRANGER, KEYS["stranger"].sign)
+    own_name = world.say("device-revoked", PHONE, statements.Revocation(BRANDT, "lost"), BRANDT, KEYS["brandt"].sign)
+    other_key = world.say("root", HOSPITAL, statements.Sign(self_made.public), HOSPITAL, ROOT)
+    by_other_key = world.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, self_made)
+
     def ask(name: str, said: list[statements.Statement], principal: UUID | None = None, device: UUID | None = None) -> dict[str, object]:
         case: dict[str, object] = {"name": name, "pins": {HOSPITAL: ROOT.public}}
         for statement in said:
@@ -192,6 +201,12 @@ def make_directory() -> None:
         ask("a device stated by a colleague", [*everything, world.device(uuid("x"), TABLET_KEY, ADLER, "brandt")], device=uuid("x")),
         ask("a device stated by a former key", [*everything, next_adler], device=PHONE),
         ask("a new device stated by a former key", [*everything, next_adler, late], device=uuid("late device")),
+        ask("stated by a registrar's former key before it was replaced", [*everything, next_registrar], ADLER),
+        ask("stated by a registrar's former key after it was replaced", [*everything, next_registrar, by_former], STRANGER),
+        ask("stated by a registrar's present key", [*everything, next_registrar, by_present], STRANGER),
+        ask("a partner's registrar about another hospital's member", [*everything, *world.partner_member(), across], uuid("y")),
+        ask("revoked by a colleague in the colleague's own name", [*everything, own_name], device=PHONE),
+        ask("a root statement that names another key", [other_key, by_other_key, *world.all[2:]], ADLER),
         ask("subject of two hospitals: the pinned one counts", [*everything, *twice], STRANGER),
     ]  # fmt: skip
     write("directory", statements=entries, directories=cases)

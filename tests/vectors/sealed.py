@@ -24,6 +24,7 @@ from cast import (
     write,
 )
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from wardline_client.protocol import epochs, keys, messages
 from wardline_client.protocol.encoding import encode, sha256
 from wardline_client.protocol.keys import labelled
@@ -64,6 +65,7 @@ def make_epochs() -> None:
             good | {"name": "truncated wrap", "w": [w[:-1] for w in one.w], "error": "wrap.unreadable"},
             good | {"name": "tampered header", "h": one.h.replace(b"clinical-10y", b"clinical-11y"), "error": "wrap.unreadable"},
             good | {"name": "not a recipient", "principal": STRANGER, "kem_seed": kem_seed("stranger"), "error": "wrap.unreadable"},
+            good | {"name": "a recipient's key under another name", "principal": STRANGER, "error": "wrap.unreadable"},
             good | {"name": "key of another generation", "kem_seed": kem_seed("adler"), "error": "wrap.unreadable"},
             case("another key than the committed one", liar, BRANDT, "brandt") | {"error": "epoch.commitment"},
             case("short key", short, BRANDT, "brandt") | {"error": "wrap.unreadable"},
@@ -171,6 +173,7 @@ def make_messages() -> None:
                 "padding without mark": {"c": encrypted(h, bytes(256), key)},
                 "padding with another mark": {"c": encrypted(h, block.replace(b"\x80", b"\x81"), key)},
                 "a block of padding too many": {"c": encrypted(h, block + bytes(256), key)},
+                "more than a block, but no whole one": {"c": encrypted(h, b"x" * 299 + b"\x80", key)},
                 "not padded to a block": {"c": encrypted(h, b"body\x80", key)},
             }.items()
         ],

@@ -3,6 +3,7 @@
 from cast import ADLER, BRANDT, KEYS, SEALER, SEEDS, fixed, flip, kem_seed, write
 from chains import World
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from wardline_client.protocol import images, keys
 from wardline_client.protocol.encoding import sha256
 from wardline_client.protocol.hpke import KemKey

@@ -3,6 +3,7 @@
 import json
 
 from cast import ADLER, BRANDT, HOSPITAL, ROOT, SEEDS, fixed, flip, uuid, write
+
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import encode
 
