@@ -48,8 +48,7 @@ class Beds:
         Raises:
             ApiError, ProtocolError: a role or archive without a proof is not asked, and nothing is sent.
         """
-        candidates = [self._candidate(asked, question, urgency, role) for asked in asked_roles]
-        request = {
+        codes = {
             "id": str(uuid4()),
             "role": str(role) if role else None,
             "category": category,
@@ -58,10 +57,14 @@ class Beds:
             "age_band": age_band,
             "sex": sex,
             "transport_mode": transport_mode,
-            "candidates": candidates,
         }
-        answer: Json = self.session.api.post("requests", request)
-        return answer
+
+        def ask() -> Json:
+            candidates = [self._candidate(asked, question, urgency, role) for asked in asked_roles]
+            answer: Json = self.session.api.post("requests", codes | {"candidates": candidates})
+            return answer
+
+        return self.conversations.with_retention(ask)
 
     def requests(self, state: str | None = None) -> list[Json]:
         """``state`` is ``open`` or ``closed``."""

@@ -4,10 +4,10 @@ Invariant: nothing is sealed to a principal without a proof, and nothing is show
 opened is shown as a message with its problem, never left out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
 from wardline_client.http import ApiError
@@ -29,10 +29,10 @@ from wardline_client.protocol.messages import open_message, seal_message
 from wardline_client.session import Session
 
 Json = dict[str, Any]
+Result = TypeVar("Result")
 
 PAGE: Final = 500
 _ATTEMPTS: Final = 4
-_DEFAULT_RETENTION: Final = "standard"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Conversation:
     keys: dict[int, bytes] = field(default_factory=dict, repr=False)
     epoch_digests: dict[int, bytes] = field(default_factory=dict)
     recipients: dict[UUID, bytes] = field(default_factory=dict)
-    retention: str = _DEFAULT_RETENTION
+    retention: str = ""
     last: bytes | None = None
     sequence: int = 0
 
@@ -84,8 +84,21 @@ class Conversations:
         self._remember(conversation, sealed)
         return sealed
 
+    def with_retention(self, make: Callable[[], Result]) -> Result:
+        """Do it; once more when the hospital's retention class turns out to be another than the one known here."""
+        try:
+            return make()
+        except ApiError as error:
+            if error.code != "epoch.retention":
+                raise
+            self.session.retention = error.extra["retention"]
+            return make()
+
     def create_direct(self, *people: UUID) -> Conversation:
-        """A conversation of the actor with others; the archives of their hospitals are members too."""
+        """A conversation of the actor with others; the archives of their hospitals are members too. Raises ``ApiError``."""
+        return self.with_retention(lambda: self._create_direct(people))
+
+    def _create_direct(self, people: Iterable[UUID]) -> Conversation:
         session = self.session
         named = {session.keyring.person, *people}
         hospitals = {session.book.recipient(person).hospital for person in named}
@@ -265,14 +278,14 @@ class Conversations:
             device=keyring.device,
             at=self.session.now(),
             recipients={member: self.session.book.recipient(member).kem for member in members},
-            retention=here.retention,
+            retention=here.retention or self.session.retention,
             signing_key=keyring.device_key,
         )
 
     @staticmethod
     def _remember(here: Conversation, sealed: SealedEpoch) -> None:
         header = sealed.header
-        here.epoch, here.recipients = header.epoch, dict(header.to)
+        here.epoch, here.recipients, here.retention = header.epoch, dict(header.to), header.retention
         here.keys[header.epoch] = sealed.key
         here.epoch_digests[header.epoch] = sha256(sealed.h)
 

@@ -30,7 +30,7 @@ class Keyring:
     seeds: dict[int, bytes] = field(repr=False)
     device: UUID = field(default_factory=uuid4)
     device_seed: bytes = field(default_factory=new_seed, repr=False)
-    role_keys: dict[UUID, list[KemKey]] = field(default_factory=dict, repr=False)
+    role_seeds: dict[UUID, dict[int, bytes]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def device_key(self) -> SigningKey:
@@ -42,46 +42,42 @@ class Keyring:
 
     @property
     def keys(self) -> PrincipalKeys:
-        return self._generation(self.generation)
+        return self._keys_of(self.seeds[self.generation])
 
     def kem_key(self, principal: UUID, kid: bytes) -> KemKey | None:
         """The private key behind ``kid``, of the person or of a role held here."""
-        if principal == self.person:
-            own = [self._generation(generation).kem for generation in sorted(self.seeds, reverse=True)]
-        else:
-            own = self.role_keys.get(principal, [])
-        return next((key for key in own if key.kid == kid), None)
+        seeds = self.seeds if principal == self.person else self.role_seeds.get(principal, {})
+        keys = (self._keys_of(seeds[generation]).kem for generation in sorted(seeds, reverse=True))
+        return next((key for key in keys if key.kid == kid), None)
 
     def take_history(self, history: dict[int, bytes]) -> None:
         """Open earlier generations: ``history[n]`` is the seed of *n* under that of *n+1*."""
-        for generation in sorted(history, reverse=True):
-            if generation + 1 in self.seeds and generation not in self.seeds:
-                current = self.seeds[generation + 1]
-                opened = open_history(sealed=history[generation], current=current, principal=self.person, generation=generation)
-                self.seeds[generation] = opened
+        _open_back(self.seeds, history, self.person)
 
-    def take_role_seed(self, *, role: UUID, sealed: bytes, line: tuple[Statement, ...]) -> None:
-        """Open a role's seed; it is bound to one of the role's statements, most likely the latest. Raises ``wrap.unreadable``."""
+    def take_role_seed(self, *, role: UUID, generation: int, sealed: bytes, line: tuple[Statement, ...], history: dict[int, bytes]) -> None:
+        """Open a role's seed and those before it; it is bound to one of the role's statements, most likely the latest.
+
+        Raises:
+            ProtocolError: ``wrap.unreadable``.
+        """
+        seeds = self.role_seeds.setdefault(role, {})
         for statement in reversed(line):
+            if generation in seeds:
+                break
             try:
                 seed = open_role_seed(sealed=sealed, user_kem=self.keys.kem, role_statement=statement.h)
             except ProtocolError:
                 continue
-            key = PrincipalKeys(seed).kem
-            known = self.role_keys.setdefault(role, [])
-            if key.kid not in [other.kid for other in known]:
-                known.append(key)
-            return
-        raise ProtocolError("wrap.unreadable", f"seed of role {role}")
+            seeds[generation] = seed
+        if generation not in seeds:
+            raise ProtocolError("wrap.unreadable", f"seed of role {role}")
+        _open_back(seeds, history, role)
 
-    def _generation(self, generation: int) -> PrincipalKeys:
-        made = self._made.get(generation)
-        if made is None:
-            made = self._made[generation] = PrincipalKeys(self.seeds[generation])
-        return made
+    def _keys_of(self, seed: bytes) -> PrincipalKeys:
+        return self._made.setdefault(seed, PrincipalKeys(seed))
 
     @cached_property
-    def _made(self) -> dict[int, PrincipalKeys]:
+    def _made(self) -> dict[bytes, PrincipalKeys]:
         return {}
 
     def dump(self) -> Json:
@@ -107,3 +103,10 @@ class Keyring:
             seeds={int(generation): decode(seed) for generation, seed in dumped["seeds"].items()},
             authenticator=SoftwareAuthenticator.load(dumped["authenticator"]),
         )
+
+
+def _open_back(seeds: dict[int, bytes], history: dict[int, bytes], principal: UUID) -> None:
+    for generation in sorted(history, reverse=True):
+        if generation + 1 in seeds and generation not in seeds:
+            current = seeds[generation + 1]
+            seeds[generation] = open_history(sealed=history[generation], current=current, principal=principal, generation=generation)

@@ -25,7 +25,7 @@ from wardline_client.protocol import (
     profile_digest,
     verify_statement,
 )
-from wardline_client.protocol.keys import PrincipalKeys, fingerprint, new_seed, seal_role_seed
+from wardline_client.protocol.keys import PrincipalKeys, fingerprint, new_seed, seal_history, seal_role_seed
 from wardline_client.protocol.links import format_invitation
 from wardline_client.protocol.profiles import make_profile
 from wardline_client.protocol.statements import Body, make_statement
@@ -76,12 +76,17 @@ class Registrar:
         unit: UUID | None = None,
         id: UUID | None = None,
     ) -> UUID:
-        """A duty role with a fresh seed, sealed to each eligible person. With ``id`` of a known role: its next generation."""
+        """A duty role with a fresh seed, sealed to each eligible person. With ``id`` of a known role: its next generation.
+
+        Raises:
+            ApiError, ProtocolError: ``wrap.unreadable`` when the former seed is not here: open cases would become unreadable.
+        """
         role, book = id or uuid4(), self.session.book
         book.refresh()
         former = book.directory.latest("role", role)
         generation = former.body.generation + 1 if former and isinstance(former.body, RoleKeys) else 1
         keys = PrincipalKeys(new_seed())
+        history = self._role_history(role, generation - 1, keys.seed) if generation > 1 else None
         profile = make_profile(Profile(name=name))
         body = RoleKeys(generation, keys.kem.public, profile_digest(profile), tuple(eligible))
         statement = self.sign("role", role, body, prev=former)
@@ -102,13 +107,15 @@ class Registrar:
                 "profile": encode(profile),
                 "statement": as_json(statement),
                 "seals": seals,
+                "history": encode(history) if history else None,
             },
         )
         return role
 
-    def partner_statement(self, hospital: UUID, root: bytes) -> Statement:
-        """Accept another hospital, whose root public key came by a channel both trust."""
-        return self.sign("partner", hospital, Partner(root))
+    def accept_partner(self, hospital: UUID, root: bytes) -> None:
+        """Accept another hospital, whose root public key came by a channel both trust, never from the service."""
+        statement = self.sign("partner", hospital, Partner(root))
+        self.session.api.post("partners", {"hospital": str(hospital), "statement": as_json(statement)})
 
     def revoke(self, device: UUID, owner: UUID, reason: str) -> None:
         """End a device: ``lost stolen replaced left other``."""
@@ -128,6 +135,13 @@ class Registrar:
             at=self.session.now(),
             prev=prev or self.session.book.directory.latest(kind, subject),
         )
+
+    def _role_history(self, role: UUID, generation: int, current: bytes) -> bytes:
+        self.session.take_role_seeds()
+        former = self.session.keyring.role_seeds.get(role, {}).get(generation)
+        if former is None:
+            raise ProtocolError("wrap.unreadable", "the role's former seed is not on this device")
+        return seal_history(former=former, current=current, principal=role, generation=generation)
 
     def _read_pending(self, row: Json) -> Pending:
         kem, sign = decode(row["keys"]["kem"]), decode(row["keys"]["sign"])

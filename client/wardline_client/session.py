@@ -30,6 +30,7 @@ class Session:
     api: Api
     keyring: Keyring
     now: Callable[[], datetime] = utc_now
+    retention: str = "standard"
     book: Book = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,8 +83,13 @@ class Session:
         for row in rows:
             role = UUID(row["role"])
             if row["sealed"]:
-                line = self.book.directory.line("role", role)
-                self.keyring.take_role_seed(role=role, sealed=decode(row["sealed"]), line=line)
+                self.keyring.take_role_seed(
+                    role=role,
+                    generation=row["generation"],
+                    sealed=decode(row["sealed"]),
+                    line=self.book.directory.line("role", role),
+                    history={key["generation"] - 1: decode(key["history"]) for key in row.get("keys", ()) if key["history"]},
+                )
         return rows
 
     def principal_key(self, principal: UUID, kid: bytes) -> bool:

@@ -37,6 +37,11 @@ def test_a_seed_makes_its_keys(case):
     assert "seed" not in repr(made)
 
 
+@each("keys", "roots")
+def test_a_printed_code_makes_the_root(case):
+    assert encode(keys.root_key(keys.parse_recovery_code(case["code"])).public) == case["sign_public"]
+
+
 @each("keys", "history")
 def test_the_next_generation_opens_the_former(case):
     former, current, sealed = binary(case, "former", "current", "sealed")

@@ -80,6 +80,7 @@ def make_keys() -> None:
         ],
         wraps=wraps,
         wraps_refused=[{**first, **change, "name": name, "error": "wrap.unreadable"} for name, change in refused.items()],
+        roots=[{"name": "root of a printed code", "code": printed, "sign_public": keys.root_key(code).public}],
         recovery_codes=[
             {"name": "as printed", "secret": code, "code": printed},
             {"name": "zeros", "secret": bytes(16), "code": keys.format_recovery_code(bytes(16))},

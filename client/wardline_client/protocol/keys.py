@@ -65,6 +65,11 @@ def fingerprint(*, kem: bytes, sign: bytes) -> str:
     return " ".join(f"{int.from_bytes(digest[start : start + 5], 'big') % 100_000:05d}" for start in range(0, 30, 5))
 
 
+def root_key(code: bytes) -> SigningKey:
+    """A hospital's root key, from the 16 bytes of its printed code."""
+    return SigningKey(hkdf(code, b"wardline/1 root"))
+
+
 def seal_history(*, former: bytes, current: bytes, principal: UUID, generation: int) -> bytes:
     """``history[generation]``: the seed of ``generation`` under the seed of the next one."""
     key, nonce = _history_key(current, principal, generation)

@@ -1,0 +1,224 @@
+"""Read a bundle (format ``wardline-audit/1``, docs/audit-log.md) line by line and judge it.
+
+Invariant: the worst finding is the verdict. *Intact* means: signed by the brought key, every leaf up to the signed size is here, its hashes
+make the signed root, and the earlier checkpoint, if one was brought, lies on the way there. Memory does not grow with the log.
+"""
+
+import binascii
+import hashlib
+import json
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from wardline_verify.notes import Checkpoint, Key, Policy, Untrue, Unusable
+from wardline_verify.tree import Tree, leaf_hash
+
+FORMAT = "wardline-audit/1"
+
+
+class Verdict(IntEnum):
+    """The exit code. Worse findings win, in the order of ``_WEIGHT``."""
+
+    INTACT = 0
+    TAMPERED = 1
+    INCOMPLETE = 2
+    ERASED = 3
+    UNUSABLE = 4
+
+
+_WEIGHT = {Verdict.INTACT: 0, Verdict.ERASED: 1, Verdict.INCOMPLETE: 2, Verdict.UNUSABLE: 3, Verdict.TAMPERED: 4}
+
+
+@dataclass
+class Report:
+    """What was found. ``findings`` are ``(verdict, key of words.TEXTS, argument)``, ``checked`` the things that held."""
+
+    findings: list[tuple[Verdict, str, str]] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    origin: str = ""
+    size: int = 0
+    checkpoint: str = ""
+    first_at: str = ""
+    last_at: str = ""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
+    erased: int = 0
+
+    def find(self, verdict: Verdict, text: str, argument: object = "") -> None:
+        self.findings.append((verdict, text, str(argument)))
+
+    @property
+    def verdict(self) -> Verdict:
+        return max((finding[0] for finding in self.findings), key=_WEIGHT.__getitem__, default=Verdict.INTACT)
+
+
+def judge(lines: Iterable[bytes], *, policy: Policy | None, saved: Checkpoint | None) -> Report:
+    """Judge a bundle. Without ``policy`` the key in the bundle itself is believed: that shows damage, but not forgery."""
+    report = Report()
+    try:
+        _Reader(report, policy, saved).read(iter(lines))
+    except Unusable as error:
+        report.find(Verdict.UNUSABLE, *error.args)
+    return report
+
+
+class _Reader:
+    def __init__(self, report: Report, policy: Policy | None, saved: Checkpoint | None) -> None:
+        self.report, self.policy, self.saved = report, policy, saved
+        self.tree = Tree()
+        self.next_index = 0
+        self.erasures = 0
+        self.saved_root: bytes | None = None
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        lines = iter(lines)
+        checkpoint = self._head(_object(next(lines, b"")))
+        self._remember()
+        is_ended = False
+        for line in lines:
+            members = _cut_off_is_none(line)
+            if members is None:
+                break
+            if is_ended:
+                self.report.find(Verdict.TAMPERED, "after_end")
+                break
+            if "end" in members:
+                is_ended = True
+            elif not self._leaf(members, checkpoint):
+                return
+        self._close(checkpoint, is_ended)
+
+    def _head(self, head: dict[str, Any]) -> Checkpoint:
+        if head.get("format") != FORMAT:
+            raise Unusable("bad_format", str(head.get("format")))
+        note = _text(head, "checkpoint")
+        checkpoint = Checkpoint.parse(note)
+        self.report.origin, self.report.size, self.report.checkpoint = checkpoint.origin, checkpoint.size, note
+        policy = self.policy or Policy(logs=[Key.parse(_text(head, "key"))])
+        self._signed(policy, checkpoint)
+        if self.saved:
+            self._continues(policy, self.saved, checkpoint)
+        return checkpoint
+
+    def _signed(self, policy: Policy, checkpoint: Checkpoint) -> None:
+        try:
+            policy.check(checkpoint)
+        except Untrue as error:
+            self.report.find(Verdict.TAMPERED, *error.args)
+        else:
+            self.report.checked.append("signature")
+
+    def _continues(self, policy: Policy, saved: Checkpoint, checkpoint: Checkpoint) -> None:
+        try:
+            policy.check(saved)
+        except Untrue:
+            raise Unusable("saved_not_signed", saved.origin) from None
+        if saved.origin != checkpoint.origin:
+            raise Unusable("saved_of_other_log", saved.origin)
+        if saved.size > checkpoint.size:
+            self.report.find(Verdict.TAMPERED, "shrunk", f"{saved.size} > {checkpoint.size}")
+
+    def _leaf(self, members: dict[str, Any], checkpoint: Checkpoint) -> bool:
+        """Take one leaf; ``False`` when nothing that follows could still make sense."""
+        index = members.get("index")
+        if index != self.next_index or self.next_index >= checkpoint.size:
+            self.report.find(Verdict.TAMPERED, "gap", f"{self.next_index} / {index}")
+            return False
+        if "leaf" in members:
+            leaf = _bytes(members, "leaf")
+            self.tree.add(leaf_hash(leaf))
+            self._content(leaf, members.get("openings", {}))
+        else:
+            digest = _bytes(members, "hash")
+            if len(digest) != 32:
+                raise Unusable("bad_line", str(index))
+            self.tree.add(digest)
+            self.report.withheld += 1
+        self.next_index += 1
+        self._remember()
+        return True
+
+    def _remember(self) -> None:
+        if self.saved and self.tree.size == self.saved.size:
+            self.saved_root = self.tree.root()
+
+    def _content(self, leaf: bytes, openings: dict[str, Any]) -> None:
+        try:
+            event = json.loads(leaf)
+            at, outcome, action = event["at"], event["outcome"], event["action"]
+            commitments = event.get("commitments", {})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Whether it was signed like this, the root says; what it says, nobody can tell.
+            self.report.find(Verdict.UNUSABLE, "unreadable_leaf", self.next_index)
+            return
+        self.report.first_at, self.report.last_at = self.report.first_at or at, at
+        self.report.outcomes[outcome] += 1
+        self.erasures += action == "privacy.erased"
+        for name, commitment in commitments.items():
+            self._opening(name, commitment, openings.get(name))
+
+    def _opening(self, name: str, commitment: str, opening: dict[str, Any] | None) -> None:
+        """``SHA-256("wardline-audit/1 opening" 0x00 name 0x00 salt value)``, base64; salt 32 bytes."""
+        if opening is None:
+            self.report.erased += 1
+            return
+        salt, value = _bytes(opening, "salt"), _text(opening, "value").encode()
+        digest = hashlib.sha256(b"wardline-audit/1 opening\0" + name.encode() + b"\0" + salt + value).digest()
+        if len(salt) != 32 or digest != b64decode(commitment):
+            self.report.find(Verdict.TAMPERED, "wrong_opening", f"{self.next_index} {name}")
+
+    def _close(self, checkpoint: Checkpoint, is_ended: bool) -> None:
+        report = self.report
+        if not is_ended:
+            report.find(Verdict.INCOMPLETE, "cut_off", self.next_index)
+        elif self.tree.size != checkpoint.size:
+            report.find(Verdict.TAMPERED, "missing_leaves", f"{self.tree.size} / {checkpoint.size}")
+        else:
+            self._verify("root", self.tree.root() == checkpoint.root, "wrong_root")
+        if self.saved and self.saved_root is not None:
+            self._verify("saved", self.saved_root == self.saved.root, "other_past")
+        if report.withheld:
+            report.find(Verdict.INCOMPLETE, "withheld", report.withheld)
+        if report.erased:
+            # Openings may be missing because somebody asked for it, and then that is an event of its own.
+            verdict, text = (Verdict.ERASED, "erased") if self.erasures else (Verdict.INCOMPLETE, "openings_missing")
+            report.find(verdict, text, report.erased)
+
+    def _verify(self, name: str, holds: bool, otherwise: str) -> None:
+        if holds:
+            self.report.checked.append(name)
+        else:
+            self.report.find(Verdict.TAMPERED, otherwise)
+
+
+def _cut_off_is_none(line: bytes) -> dict[str, Any] | None:
+    """A download that broke off ends in the middle of a line."""
+    return _object(line) if line.endswith(b"\n") else None
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        members = json.loads(line)
+    except ValueError:
+        raise Unusable("bad_line", line[:40].decode(errors="replace")) from None
+    if not isinstance(members, dict):
+        raise Unusable("bad_line", line[:40].decode(errors="replace"))
+    return members
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str):
+        raise Unusable("bad_line", name)
+    return value
+
+
+def _bytes(members: dict[str, Any], name: str) -> bytes:
+    try:
+        return b64decode(_text(members, name), validate=True)
+    except binascii.Error:
+        raise Unusable("bad_line", name) from None
