@@ -69,6 +69,8 @@ export interface ConversationRow {
 export interface OutboxRow {
   order?: number;
   id: string;
+  /** The idempotency key: the same for every attempt with this body. */
+  key: string;
   kind: "message" | "request";
   conversation: string | null;
   path: string;

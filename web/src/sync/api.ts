@@ -38,6 +38,8 @@ interface Call {
 
 const BASE = "/api/v1";
 const TIMEOUT_MS = 30_000;
+// A chunk of 1 MiB at 50 kbit/s; slower than that, a fresh connection is worth a try.
+const BYTES_TIMEOUT_MS = 180_000;
 
 export class Api {
   /** Called when the server no longer knows this sign-in. */
@@ -75,13 +77,12 @@ export class Api {
   }
 
   async #call({ method, path, body, type, key, headers = {} }: Call): Promise<Response> {
-    const sent = new Headers({ Accept: "application/json", ...headers });
+    const sent = new Headers(headers);
     if (type) sent.set("Content-Type", type);
     if (key) sent.set("Idempotency-Key", key);
     if (method !== "GET") sent.set("X-CSRFToken", cookie("csrftoken"));
     const url = path.startsWith("/api/") ? path : BASE + path;
-    // An octet stream may take its time on a bad network; the others are short.
-    const signal = type === "application/octet-stream" ? null : AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(body instanceof Blob || path.endsWith("/content") ? BYTES_TIMEOUT_MS : TIMEOUT_MS);
     const answer = await fetch(url, { method, body: body ?? null, headers: sent, credentials: "same-origin", signal }).catch(() => null);
     if (!answer) throw new ApiError(0, { code: "network.offline", detail: "" });
     if (!answer.ok) throw this.#refused(answer.status, await errorBody(answer));

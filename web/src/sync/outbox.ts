@@ -111,7 +111,7 @@ export class Outbox {
     for (let mends = 0; ; mends++) {
       try {
         for (const id of row.attachments) await this.#upload(id, row);
-        const answer = await this.#api.postText(row.path, row.body, row.id);
+        const answer = await this.#api.postText(row.path, row.body, row.key);
         await this.#events.sent(row, answer);
         return await this.#drop(row);
       } catch (error) {
@@ -128,11 +128,8 @@ export class Outbox {
     const upload = await this.#store.upload(id);
     if (!upload) return;
     const { conversation, size, sha256, ciphertext } = upload;
-    const there = await this.#api.get<{ chunks: number[]; is_complete: boolean }>(`/attachments/${id}`).catch(async (error: unknown) => {
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
-      await this.#api.post("/attachments", { id, conversation, size, sha256 }, id);
-      return { chunks: [], is_complete: false };
-    });
+    // Announced again it answers with what has arrived; under a fresh key, for the first answer would be the old one.
+    const there = await this.#api.post<{ chunks: number[]; is_complete: boolean }>("/attachments", { id, conversation, size, sha256 });
     if (there.is_complete) return;
     const chunks = Math.ceil(size / SEALED_CHUNK);
     const have = new Set(there.chunks);

@@ -4,18 +4,18 @@
  * Invariant: a message is sealed in the epoch at hand and goes to the outbox; a rotation that is due comes after it, never before.
  */
 import {
-  b64u, type Bytes, type Envelope, formatBody, type KnownBody, openMessage, parseMessageHeader, type Priority, ProtocolError, random,
+  b64u, type Bytes, type Envelope, formatBody, type KnownBody, openMessage, parseMessageHeader, type Priority, random,
   sealImage, sealMessage, sha256, timestamp, unb64u, type AttachmentReference,
 } from "../crypto";
 import type { ConversationRow, OutboxRow, UploadRow } from "../store";
 import { ApiError } from "./api";
-import type { Epochs, Ground, SealedWire } from "./epochs";
+import type { Epochs, Ground } from "./epochs";
 import type { Inbox } from "./inbox";
 import type { Outbox } from "./outbox";
 import { envelopeOf } from "./reading";
 
-/** The hospitals' word for how long conversations are kept, unless one says otherwise. */
-const RETENTION = "standard";
+/** The usual class; a hospital with another one says so in its refusal. */
+export const RETENTION = "standard";
 
 export interface SendOptions {
   priority?: Priority;
@@ -82,7 +82,7 @@ export class Sending {
 
   #roleIn(row: ConversationRow, asked: string | null | undefined): string | null {
     if (asked !== undefined) return asked;
-    if (row.members.some(({ principal }) => principal === this.#ground.ring.person)) return null;
+    // Whoever holds a duty role of the conversation speaks in it; the person behind it is recorded all the same.
     return row.members.find(({ principal }) => this.#rolesHeld().includes(principal))?.principal ?? null;
   }
 
@@ -95,7 +95,7 @@ export class Sending {
     const body = await openMessage(old, await this.#epochs.key(header.conversation, header.epoch));
     const key = await this.#epochs.key(header.conversation, detail.epoch);
     const envelope = await sealMessage({ ...header, epoch: detail.epoch }, body, key, this.#ground.ring.deviceKey);
-    return { ...row, body: JSON.stringify({ envelope: wireOf(envelope) }) };
+    return { ...row, key: crypto.randomUUID(), body: JSON.stringify({ envelope: wireOf(envelope) }) };
   }
 
   /** Makes the next epoch if it is due. */
@@ -113,18 +113,30 @@ export class Sending {
     if (existing) return existing.id;
     const id = crypto.randomUUID();
     const members = [ring.person, person];
-    const recipients = trust.membersWithArchives(members);
-    const epoch = await this.firstEpoch(id, recipients.map(({ principal }) => principal), null);
-    await api.post("/conversations", { id, kind: "direct", members: recipients.map(({ principal }) => principal), epoch }, id);
+    for (let recipients = trust.membersWithArchives(members), retention = RETENTION, attempt = 1; ; attempt++) {
+      const epoch = await this.#epochs.seal({ conversation: id, epoch: 1, prev: null, role: null, retention }, recipients);
+      try {
+        await api.post("/conversations", { id, kind: "direct", members, epoch });
+        break;
+      } catch (error) {
+        if (!(error instanceof ApiError) || attempt === 3) throw error;
+        const mended = mendedEpoch(error);
+        if (!mended) throw error;
+        if (mended.recipients) recipients = await trust.recipients(mended.recipients);
+        retention = mended.retention ?? retention;
+      }
+    }
     await this.#inbox.sync();
     return id;
   }
 
-  /** The first epoch of a new conversation, for these principals with their present proved keys. */
-  async firstEpoch(conversation: string, principals: readonly string[], role: string | null): Promise<SealedWire> {
-    const recipients = principals.map((principal) => ({ principal, kem: this.#ground.trust.directory.principal(principal).kem }));
-    return this.#epochs.seal({ conversation, epoch: 1, prev: null, role, retention: RETENTION }, recipients);
-  }
+}
+
+/** What a refused epoch has to have instead, if that is why it was refused. */
+export function mendedEpoch({ code, body }: ApiError): { recipients?: [string, string][]; retention?: string } | null {
+  if (code === "epoch.stale_recipients") return { recipients: body["recipients"] as [string, string][] };
+  if (code === "epoch.retention") return { retention: String(body["retention"]) };
+  return null;
 }
 
 function isDirect(row: ConversationRow, a: string, b: string): boolean {
@@ -135,6 +147,7 @@ function isDirect(row: ConversationRow, a: string, b: string): boolean {
 function rowOf(id: string, conversation: string, envelope: Envelope, upload: UploadRow | undefined): OutboxRow {
   return {
     id,
+    key: id,
     kind: "message",
     conversation,
     path: `/conversations/${conversation}/messages`,
@@ -147,14 +160,4 @@ function rowOf(id: string, conversation: string, envelope: Envelope, upload: Upl
 
 export function wireOf({ h, c, s }: Envelope): EnvelopeWire {
   return { h: b64u(h), c: b64u(c), s: b64u(s) };
-}
-
-/** A `ProtocolError` while mending is the answer to the person, not a reason to try for ever. */
-export async function orProblem(row: OutboxRow, mend: () => Promise<OutboxRow | null>): Promise<OutboxRow | null> {
-  try {
-    return await mend();
-  } catch (error) {
-    if (error instanceof ProtocolError) return { ...row, problem: error.code };
-    throw error;
-  }
 }

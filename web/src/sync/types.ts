@@ -155,7 +155,7 @@ export interface Candidate {
   reason: string;
   acknowledge_by: string;
   escalation: number;
-  hold: { capacity: string; unit: string; bed: string | null; expires_at: string } | null;
+  hold: { capacity: string; unit: string; bed: string | null; /** Null once confirmed. */ expires_at: string | null } | null;
   version: number;
   changed_at: string;
   /** What this side may do now. */

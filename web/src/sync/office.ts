@@ -1,0 +1,129 @@
+/**
+ * Duty, devices and the registrar's work.
+ *
+ * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
+ */
+import {
+  b64u, type Bodies, type Bytes, formatInvitation, formatLink, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
+  type StatementKind, timestamp, unb64u,
+} from "../crypto";
+import { ApiError } from "./api";
+import type { Ground } from "./epochs";
+import { fingerprint } from "./keyring";
+import { Value } from "./observable";
+import type { DeviceInfo, Duty, PendingMember } from "./types";
+import type { DutyWire, PendingMemberWire, Results } from "./wire";
+
+export interface Address { address: string; expiresAt: string }
+
+export class Office {
+  readonly duty = new Value<Duty[]>([]);
+  readonly pending = new Value<PendingMember[]>([]);
+  readonly devices = new Value<DeviceInfo[]>([]);
+  readonly #ground: Ground;
+  readonly #root: Bytes;
+  /** What was shown is what gets signed: kept from the list, not asked for again at approval. */
+  #shown = new Map<string, PendingMemberWire>();
+
+  constructor(ground: Ground, root: Bytes) {
+    this.#ground = ground;
+    this.#root = root;
+  }
+
+  async load(): Promise<void> {
+    const kept = await this.#ground.store.snapshot<DutyWire[]>(this.#ground.ring.storeKey, "duty");
+    if (kept) await this.#takeDuty(kept);
+  }
+
+  async refreshDuty(): Promise<void> {
+    const { results } = await this.#ground.api.get<Results<DutyWire>>("/duty");
+    await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "duty", results);
+    await this.#takeDuty(results);
+  }
+
+  async #takeDuty(wires: readonly DutyWire[]): Promise<void> {
+    const { ring, trust } = this.#ground;
+    for (const { role, sealed, generation } of wires) {
+      const statement = trust.directory.latest("role", role);
+      // A seed that does not open (or a role not proved yet) costs that role's conversations, not the list.
+      if (sealed && statement?.body.generation === generation) await ring.holdRole(role, unb64u(sealed), statement.h).catch(() => undefined);
+    }
+    this.duty.set(wires.map(({ role, holder, since, until }) => ({ role, holder, since, until })));
+  }
+
+  /** The duty roles this person holds now. */
+  rolesHeld(): string[] {
+    return this.duty.value.filter(({ holder }) => holder === this.#ground.ring.person).map(({ role }) => role);
+  }
+
+  async takeDuty(role: string, until?: string): Promise<void> {
+    await this.#ground.api.post(`/duty/${role}/take`, until ? { until } : {});
+    await this.refreshDuty();
+  }
+
+  async handOver(role: string, to: string, until?: string): Promise<void> {
+    await this.#ground.api.post(`/duty/${role}/hand-over`, until ? { to, until } : { to });
+    await this.refreshDuty();
+  }
+
+  async refreshDevices(): Promise<void> {
+    const { results } = await this.#ground.api.get<Results<Omit<DeviceInfo, "isThis">>>("/devices");
+    this.devices.set(results.map((device) => ({ ...device, isThis: device.id === this.#ground.ring.device })));
+  }
+
+  async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
+    const { principal } = this.#ground.trust.directory.deviceEver(device);
+    const statement = await this.#state("device-revoked", device, { principal, reason });
+    await this.#ground.api.post(`/devices/${device}/revoke`, { statement });
+    await this.refreshDevices();
+  }
+
+  /** A link that makes another browser a device of this person. Whoever has it before it ends has everything: it is shown, never sent. */
+  async makeLink(): Promise<Address> {
+    const { ring, api } = this.#ground;
+    const [token, secret] = [b64u(random(32)), random(32)];
+    const payload = { person: ring.person, seed: ring.seed, generation: ring.generation, hospital: ring.hospital, root: this.#root };
+    const { expires_at } = await api.post<{ expires_at: string }>("/device-links", { token, sealed: b64u(await sealLink(payload, secret, token)) });
+    return { address: location.origin + formatLink(token, secret), expiresAt: expires_at };
+  }
+
+  async createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {
+    const { token, expires_at } = await this.#ground.api.post<{ token: string; expires_at: string }>("/invitations", member);
+    return { address: location.origin + formatInvitation(token, this.#root), expiresAt: expires_at };
+  }
+
+  async refreshPending(): Promise<void> {
+    const { results } = await this.#ground.api.get<Results<PendingMemberWire>>("/members/pending");
+    this.#shown = new Map(results.map((member) => [member.person, member]));
+    const shown = results.map(async ({ person, keys, profile }): Promise<PendingMember> => {
+      // The name to approve is the one in the bytes that will be signed, whatever the server writes beside them.
+      const { name, title, profession } = await openProfile(unb64u(profile));
+      return { person, name, title, profession, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)) };
+    });
+    this.pending.set(await Promise.all(shown));
+  }
+
+  /** Signs the keys whose fingerprint was shown. */
+  async approveMember(person: string): Promise<void> {
+    const member = this.#shown.get(person);
+    if (!member) throw new ApiError(404, { code: "member.not_shown", detail: "" });
+    const { kem, sign } = member.keys;
+    const generation = (this.#ground.trust.directory.latest("member", person)?.body.generation ?? 0) + 1;
+    const body = { generation, kem: unb64u(kem, 1216), sign: unb64u(sign, 32), profile: await profileDigest(unb64u(member.profile)) };
+    await this.#ground.api.post(`/members/${person}/approve`, { statement: await this.#state("member", person, body) });
+    await Promise.all([this.refreshPending(), this.#ground.trust.refresh()]);
+  }
+
+  async endMembership(person: string): Promise<void> {
+    await this.#ground.api.post(`/members/${person}/end`);
+    await this.#ground.trust.refresh();
+  }
+
+  async #state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K]): Promise<{ h: string; s: string }> {
+    const { ring, trust } = this.#ground;
+    const prev = trust.directory.latest(kind, subject)?.digest ?? null;
+    const draft = { kind, hospital: ring.hospital, subject, body, by: ring.person, at: timestamp(), prev };
+    const { h, s } = await makeStatement(draft, ring.own.sign);
+    return { h: b64u(h), s: b64u(s) };
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * An unlocked session: its parts, tied together.
+ *
+ * Invariant: it lives from unlocking to locking. `close` ends every timer, socket and watch it started, and with it go keys and opened bodies.
+ */
+import type { Bytes } from "../crypto";
+import type { AccountRow, LocalStore, OutboxRow } from "../store";
+import { type Api, ApiError } from "./api";
+import { Conversations } from "./conversations";
+import { Epochs, type Ground } from "./epochs";
+import { Inbox } from "./inbox";
+import type { Keyring } from "./keyring";
+import { Live, type LiveEvent } from "./live";
+import { Office } from "./office";
+import { Outbox } from "./outbox";
+import { Reading } from "./reading";
+import { Requests } from "./requests";
+import { Sending } from "./sending";
+import { Trust } from "./trust";
+import type { MessageView } from "./types";
+import type { MessageWire } from "./wire";
+
+const DIRECTORY_AGE_MS = 10 * 60 * 1000;
+
+export class OpenedSession {
+  readonly ground: Ground;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly sending: Sending;
+  readonly conversations: Conversations;
+  readonly requests: Requests;
+  readonly office: Office;
+  readonly live: Live;
+  #directoryAt = 0;
+
+  constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
+    const trust = new Trust(api, store, ring.storeKey, new Map(account.pins));
+    this.ground = { api, store, ring, trust };
+    const epochs = new Epochs(this.ground);
+    const rolesHeld = () => this.office.rolesHeld();
+    const outbox = () => this.outbox;
+    this.inbox = new Inbox(this.ground, { changed: (ids) => this.conversations.changed(ids) });
+    this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld);
+    this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
+    this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld);
+    this.office = new Office(this.ground, rootOf(account));
+    this.outbox = new Outbox(api, store, {
+      sent: (row, answer) => this.#sent(row, answer),
+      changed: (id) => this.conversations.changed(id ? [id] : []),
+      mend: async (row, refusal) => (await this.sending.reseal(row, refusal)) ?? this.requests.reseal(row, refusal),
+    });
+    this.live = new Live({ resync: () => this.resync(), event: (event) => this.#hear(event), signedOut: onSignedOut });
+  }
+
+  /** What the device has, without the network. */
+  async load(): Promise<void> {
+    await this.ground.trust.load();
+    await Promise.all([this.office.load(), this.requests.load(), this.outbox.load()]);
+    await this.inbox.load();
+  }
+
+  close(): void {
+    this.live.close();
+    this.outbox.close();
+  }
+
+  /** Everything that may have changed. Statements and duty first: without them new epochs do not open. */
+  async resync(): Promise<void> {
+    const isDirectoryOld = Date.now() - this.#directoryAt > DIRECTORY_AGE_MS;
+    if (isDirectoryOld) await this.refreshDirectory();
+    await this.office.refreshDuty();
+    this.outbox.flush();
+    await Promise.all([this.inbox.sync(), this.requests.refresh(), this.requests.refreshBoard()]);
+    if (isDirectoryOld) this.conversations.allChanged();
+  }
+
+  async refreshDirectory(): Promise<void> {
+    await this.ground.trust.refresh();
+    this.#directoryAt = Date.now();
+  }
+
+  #hear(event: LiveEvent): void {
+    // What fails here for want of a network is found by the next resync.
+    this.#handle(event).catch(onlyApi);
+  }
+
+  async #handle(event: LiveEvent): Promise<unknown> {
+    const conversation = String(event["conversation"]);
+    switch (event.t) {
+      case "message":
+        return this.inbox.receive(conversation, event["message"] as MessageWire);
+      case "acknowledged": {
+        const { message, person, role, at } = event as unknown as { message: string; person: string; role: string | null; at: string };
+        return this.inbox.acknowledged(conversation, message, { person, role, at });
+      }
+      case "delivered":
+        return event["person"] === this.ground.ring.person ? undefined : this.inbox.delivered(conversation, Number(event["sequence"]));
+      case "epoch":
+        return this.inbox.epochMade(conversation, Number(event["epoch"]));
+      case "conversation":
+        return this.inbox.sync();
+      case "request":
+        return Promise.all([this.requests.refresh(), this.inbox.sync()]);
+      case "board":
+        return this.requests.refreshBoard();
+      case "duty":
+        await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
+        return Promise.all([this.inbox.sync(), this.requests.refresh()]);
+      case "members":
+        return Promise.all([this.refreshDirectory(), this.isRegistrar && this.office.refreshPending()]);
+      default:
+        return undefined;
+    }
+  }
+
+  get isRegistrar(): boolean {
+    return this.ground.trust.directory.isRegistrar(this.ground.ring.person);
+  }
+
+  async #sent(row: OutboxRow, answer: unknown): Promise<void> {
+    if (row.kind === "request") {
+      void Promise.all([this.requests.refresh(), this.inbox.sync()]).catch(onlyApi);
+    } else if (row.conversation) {
+      await this.conversations.sent(row.conversation, row, answer as { sequence: number; created_at: string });
+    }
+  }
+
+  /** A conversation came on the screen: who has what, and, beside it, the key housekeeping that is due. */
+  #opened(conversation: string): void {
+    if (this.inbox.rows.has(conversation)) this.sending.keepHouse(conversation).catch(onlyApi);
+  }
+
+  async acknowledge(message: MessageView, role: string | null | undefined): Promise<void> {
+    const members = this.inbox.rows.get(message.conversation)?.members ?? [];
+    const held = this.office.rolesHeld().find((each) => members.some(({ principal }) => principal === each)) ?? null;
+    const path = `/conversations/${message.conversation}/messages/${message.id}/acknowledge`;
+    const answer = await this.ground.api.post<{ person: string; role: string | null; at: string }>(path, { role: role === undefined ? held : role });
+    await this.inbox.acknowledged(message.conversation, message.id, answer);
+  }
+}
+
+function rootOf({ hospital, pins }: AccountRow): Bytes {
+  const root = pins.find(([id]) => id === hospital)?.[1];
+  if (!root) throw new Error("the account has no pinned root of its hospital");
+  return root;
+}
+
+export function onlyApi(error: unknown): void {
+  if (!(error instanceof ApiError)) throw error;
+}

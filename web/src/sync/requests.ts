@@ -1,0 +1,194 @@
+/**
+ * Bed requests, the board, and what is done to them.
+ *
+ * Invariant: a request leaves this device whole (every hospital's conversation, first epoch and note) or not at all, and waits in the outbox
+ * like a message. A step on a candidate is never queued: by the time it arrived it would answer another state.
+ */
+import { b64u, openMessage, parseBody, ProtocolError, timestamp, unb64u } from "../crypto";
+import type { OutboxRow } from "../store";
+import { allPages, ApiError } from "./api";
+import type { Epochs, Ground, SealedWire } from "./epochs";
+import { Value } from "./observable";
+import type { Outbox } from "./outbox";
+import { type EnvelopeWire, mendedEpoch, RETENTION, type Sending, wireOf } from "./sending";
+import type { BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, NewRequest } from "./types";
+
+export interface ActDetails {
+  /** The duty role acted in; by default the candidate's, where this person holds it. */
+  role?: string | null;
+  reason?: string;
+  capacity?: string;
+  bed?: string;
+  holdMinutes?: number;
+}
+
+interface CandidateDraft {
+  id: string;
+  hospital: string;
+  role: string;
+  conversation: { id: string; epoch: SealedWire };
+  message: EnvelopeWire | null;
+}
+
+interface RequestDraft {
+  id: string;
+  role: string | null;
+  urgency: NewRequest["urgency"];
+  candidates: CandidateDraft[];
+}
+
+export class Requests {
+  readonly open = new Value<BedRequest[]>([]);
+  readonly board = new Value<BoardHospital[]>([]);
+  readonly #ground: Ground;
+  readonly #epochs: Epochs;
+  readonly #sending: Sending;
+  readonly #outbox: () => Outbox;
+  readonly #rolesHeld: () => readonly string[];
+
+  constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
+    this.#ground = ground;
+    this.#epochs = epochs;
+    this.#sending = sending;
+    this.#outbox = outbox;
+    this.#rolesHeld = rolesHeld;
+  }
+
+  async load(): Promise<void> {
+    const { store, ring } = this.#ground;
+    this.open.set((await store.snapshot<BedRequest[]>(ring.storeKey, "requests")) ?? []);
+    this.board.set((await store.snapshot<BoardHospital[]>(ring.storeKey, "board")) ?? []);
+  }
+
+  async refresh(): Promise<void> {
+    await this.#show(await allPages<BedRequest>(this.#ground.api, "/requests?state=open"));
+  }
+
+  async refreshBoard(): Promise<void> {
+    const { hospitals } = await this.#ground.api.get<{ hospitals: BoardHospital[] }>("/board");
+    await this.#showBoard(hospitals);
+  }
+
+  async #show(requests: BedRequest[]): Promise<void> {
+    this.open.set(requests);
+    await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "requests", requests);
+  }
+
+  async #showBoard(hospitals: BoardHospital[]): Promise<void> {
+    this.board.set(hospitals);
+    await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "board", hospitals);
+  }
+
+  /** One request with its history, and the list brought up to it. */
+  async loadRequest(id: string): Promise<BedRequest> {
+    const request = await this.#ground.api.get<BedRequest>(`/requests/${id}`);
+    const others = this.open.value.filter((entry) => entry.id !== id);
+    const all = request.closed_at === null ? [request, ...others] : others;
+    await this.#show(all.sort((a, b) => b.created_at.localeCompare(a.created_at)));
+    return request;
+  }
+
+  /** Seals the request for every hospital asked; returns its id once it is safe in the outbox. */
+  async requestBed(wanted: NewRequest): Promise<string> {
+    const id = crypto.randomUUID();
+    const { category, capabilities, urgency, note, role = null } = wanted;
+    const candidates = await Promise.all(
+      wanted.hospitals.map(async ({ hospital, role: asked }): Promise<CandidateDraft> => {
+        const conversation = crypto.randomUUID();
+        const members = [this.#ground.ring.person, asked, ...(role ? [role] : [])];
+        const recipients = this.#ground.trust.membersWithArchives(members);
+        const epoch = await this.#epochs.seal({ conversation, epoch: 1, prev: null, role, retention: RETENTION }, recipients);
+        const message = note.trim() ? await this.#note(conversation, note, urgency, role) : null;
+        return { id: crypto.randomUUID(), hospital, role: asked, conversation: { id: conversation, epoch }, message };
+      }),
+    );
+    const clear = { category, capabilities, urgency, age_band: wanted.ageBand, sex: wanted.sex, transport_mode: wanted.transportMode };
+    const body = JSON.stringify({ id, role, ...clear, candidates });
+    const base = { path: "/requests", madeAt: timestamp(), attachments: [], problem: null };
+    await this.#outbox().add({ ...base, id, key: id, kind: "request", conversation: null, body });
+    return id;
+  }
+
+  async #note(conversation: string, text: string, urgency: NewRequest["urgency"], role: string | null): Promise<EnvelopeWire> {
+    const priority = urgency === "stat" ? "stat" : urgency === "routine" ? "normal" : "urgent";
+    const place = { conversation, epoch: 1, prev: null };
+    return wireOf(await this.#sending.sealAt(place, crypto.randomUUID(), { t: "text", text }, { priority, role }));
+  }
+
+  /** The request with the recipients or the retention class the server names. Null if the refusal was about something else. */
+  async reseal(row: OutboxRow, refusal: ApiError): Promise<OutboxRow | null> {
+    const mended = mendedEpoch(refusal);
+    if (row.kind !== "request" || !mended) return null;
+    const draft = JSON.parse(row.body) as RequestDraft;
+    for (const candidate of draft.candidates) {
+      // A refusal of recipients is about the one conversation whose asked role is among them.
+      const concerned = !mended.recipients || mended.recipients.some(([principal]) => principal === candidate.role);
+      if (concerned) await this.#resealOne(draft, candidate, mended);
+    }
+    // Another body is another request to the server: it needs another key.
+    return { ...row, key: crypto.randomUUID(), body: JSON.stringify(draft) };
+  }
+
+  async #resealOne(draft: RequestDraft, candidate: CandidateDraft, mended: NonNullable<ReturnType<typeof mendedEpoch>>): Promise<void> {
+    const { id } = candidate.conversation;
+    const header = await this.#epochs.header(id, 1);
+    const recipients = await this.#ground.trust.recipients(mended.recipients ?? header.to.map(([principal, kid]) => [principal, b64u(kid)]));
+    const note = candidate.message && (await this.#openNote(id, candidate.message));
+    const retention = mended.retention ?? header.retention;
+    candidate.conversation.epoch = await this.#epochs.seal({ conversation: id, epoch: 1, prev: null, role: draft.role, retention }, recipients);
+    candidate.message = note === null ? null : await this.#note(id, note, draft.urgency, draft.role);
+  }
+
+  async #openNote(conversation: string, { h, c }: EnvelopeWire): Promise<string> {
+    const body = parseBody(await openMessage({ h: unb64u(h), c: unb64u(c) }, await this.#epochs.key(conversation, 1)));
+    if (body.t !== "text") throw new ProtocolError("message.unreadable", "note");
+    return body.text;
+  }
+
+  async act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
+    const { reason, capacity, bed, holdMinutes } = details;
+    const body = { role: this.#roleFor(candidate, details.role), reason, capacity, bed, hold_minutes: holdMinutes };
+    try {
+      const moved = await this.#ground.api.post<Candidate>(`/candidates/${candidate.id}/${action}`, body);
+      this.#replace(moved);
+      return moved;
+    } finally {
+      // After a refusal too: it means the state shown was not the state there. Shown when it comes.
+      void this.refresh().catch(onlyApi);
+    }
+  }
+
+  #roleFor(candidate: Candidate, asked: string | null | undefined): string | null {
+    if (asked !== undefined) return asked;
+    const request = this.open.value.find(({ candidates }) => candidates.some(({ id }) => id === candidate.id));
+    return [candidate.role, request?.role ?? ""].find((role) => this.#rolesHeld().includes(role)) ?? null;
+  }
+
+  #replace(moved: Candidate): void {
+    this.open.set(
+      this.open.value.map((request) => ({ ...request, candidates: request.candidates.map((each) => (each.id === moved.id ? { ...each, ...moved } : each)) })),
+    );
+  }
+
+  async cancelRequest(request: BedRequest, reason: string): Promise<void> {
+    const role = request.role && this.#rolesHeld().includes(request.role) ? request.role : null;
+    await this.#ground.api.post(`/requests/${request.id}/cancel`, { reason, role });
+    await this.refresh();
+  }
+
+  /** Throws `ApiError` 412 `capacity.changed` if somebody was quicker. */
+  async setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
+    const answer = await this.#ground.api.put<BoardUnit>(`/capacities/${unit.capacity}`, figures, { "If-Match": String(unit.version) });
+    const hospitals = this.board.value.map((hospital) => ({
+      ...hospital,
+      units: hospital.units.map((each) => (each.capacity === answer.capacity ? answer : each)),
+    }));
+    await this.#showBoard(hospitals);
+    return answer;
+  }
+}
+
+
+function onlyApi(error: unknown): void {
+  if (!(error instanceof ApiError)) throw error;
+}
