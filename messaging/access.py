@@ -1,7 +1,8 @@
 """The only lookups of conversations, messages and attachments by id.
 
-Invariant: every query starts at the actor's person and the duties held this moment. What a person may not see does not exist for them, so an outsider, and yesterday's
-holder of a role, learn nothing by guessing ids, not even from the error.
+Invariant: every query starts at the actor's person and the duties held this moment. What a person may not see does
+not exist for them, so an outsider, and yesterday's holder of a role, learn nothing by guessing ids, not even from the
+error.
 """
 
 from typing import TypeVar

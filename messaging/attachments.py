@@ -1,7 +1,8 @@
 """Files of ciphertext in numbered chunks: an upload goes on where the network dropped it (protocol 8).
 
-Invariant: a chunk, once stored, never changes; a file counts as arrived only when size and SHA-256 of all its chunks in order are what was announced. At most one chunk of
-a transfer is in memory. Only the uploader writes, only those who may read the conversation now read, and opening is audited before the first byte leaves.
+Invariant: a chunk, once stored, never changes; a file counts as arrived only when size and SHA-256 of all its chunks
+in order are what was announced. At most one chunk of a transfer is in memory. Only the uploader writes, only those
+who may read the conversation now read, and opening is audited before the first byte leaves.
 """
 
 import hashlib
@@ -64,7 +65,9 @@ def store_chunk(*, actor: Actor, attachment_id: UUID, number: int, content: byte
     digest = hashlib.sha256(content).digest()
     # The file first: a row without its bytes would call the upload whole. Bytes without a row are written again, alike.
     blobs.put_chunk(attachment.pk, number, digest, content)
-    kept, is_new = AttachmentChunk.objects.get_or_create(attachment=attachment, number=number, defaults={"size": len(content), "sha256": digest})
+    kept, is_new = AttachmentChunk.objects.get_or_create(
+        attachment=attachment, number=number, defaults={"size": len(content), "sha256": digest}
+    )
     if bytes(kept.sha256) != digest:
         raise Conflict("attachment.chunk_differs", "Other bytes came under this number before.")
     return is_new

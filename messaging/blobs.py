@@ -1,6 +1,8 @@
-"""Where ciphertext files lie, behind Django's storage API: a local folder, or what ``STORAGES["blobs"]`` names (S3 through django-storages).
+"""Where ciphertext files lie, behind Django's storage API: a local folder, or what ``STORAGES["blobs"]`` names (S3
+through django-storages).
 
-Invariant: a name holds whole bytes or nothing. A chunk's name contains its digest, so two uploads of one chunk never overwrite each other.
+Invariant: a name holds whole bytes or nothing. A chunk's name contains its digest, so two uploads of one chunk never
+overwrite each other.
 """
 
 import os

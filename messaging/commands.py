@@ -1,7 +1,8 @@
 """Writes that are one SQL statement each, run alike by an HTTP request and by the socket's group commit.
 
-Invariant: a command's statement checks everything it needs (the sign-in, the device, the membership, the duty, the state) in the snapshot in which it writes, and writes
-its audit event with it; it gives one row when done and none when refused. Only then does ``explain`` look why, with queries of its own, and it changes nothing.
+Invariant: a command's statement checks everything it needs (the sign-in, the device, the membership, the duty, the
+state) in the snapshot in which it writes, and writes its audit event with it; it gives one row when done and none
+when refused. Only then does ``explain`` look why, with queries of its own, and it changes nothing.
 """
 
 from collections import OrderedDict
@@ -86,7 +87,9 @@ class Command:
         raise NotImplementedError
 
     def explain(self) -> Outcome | None:
-        """Say why there was no row: raise the domain error, or answer a repetition with the first answer; ``None`` when nothing stands in the way any more."""
+        """Say why there was no row: raise the domain error, or answer a repetition with the first answer; ``None``
+        when nothing stands in the way any more.
+        """
         raise NotImplementedError
 
 
@@ -135,7 +138,9 @@ def known_hospitals(conversation_id: UUID) -> tuple[UUID, ...] | None:
 
 
 def hospitals_of(conversation_id: UUID) -> tuple[UUID, ...]:
-    """The hospitals in whose logs this conversation's events belong; a query only when it is not remembered. Empty when there is no such conversation."""
+    """The hospitals in whose logs this conversation's events belong; a query only when it is not remembered. Empty
+    when there is no such conversation.
+    """
     found = _recent.known.get(conversation_id)
     if found is None:
         found = read_hospitals(conversation_id)

@@ -1,7 +1,8 @@
 """Owing and sending pushes: two looks at columns, run again and again by the worker.
 
-Invariant: a message that a person's devices have not stored a moment after it was sent is owed one push per device of theirs, once. No network inside a transaction: a
-push is claimed by moving its time ahead, so a worker that dies leaves it to the next one.
+Invariant: a message that a person's devices have not stored a moment after it was sent is owed one push per device of
+theirs, once. No network inside a transaction: a push is claimed by moving its time ahead, so a worker that dies
+leaves it to the next one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,8 @@ GONE: Final = frozenset({404, 410})
 
 _OWE = f"""
     WITH owed AS (
-        SELECT s.id AS subscription_id, p.person_id, f.conversation_id, max(f.sequence) AS sequence, bool_or(f.priority <> 'normal') AS is_urgent
+        SELECT s.id AS subscription_id, p.person_id, f.conversation_id, max(f.sequence) AS sequence,
+            bool_or(f.priority <> 'normal') AS is_urgent
         FROM messaging_message f
         JOIN messaging_member mem ON mem.conversation_id = f.conversation_id AND mem.removed_at IS NULL
         LEFT JOIN identity_duty u ON mem.kind = 'role' AND u.role_id = mem.principal AND u.ended_at IS NULL
@@ -131,9 +133,8 @@ def _send(claim: Claim, key: object) -> int:
     headers: dict[str, str | int | float] = {"Urgency": claim.urgency, "Topic": "sync"}
     try:
         with _Direct() as session:
-            answer = webpush(
-                {"endpoint": claim.endpoint, "keys": keys}, PAYLOAD, key, contact, ttl=TTL, headers=headers, timeout=10, requests_session=session
-            )  # fmt: skip
+            to = {"endpoint": claim.endpoint, "keys": keys}
+            answer = webpush(to, PAYLOAD, key, contact, ttl=TTL, headers=headers, timeout=10, requests_session=session)
         return answer.status_code
     except WebPushException as error:
         return 0 if error.response is None else error.response.status_code

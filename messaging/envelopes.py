@@ -1,7 +1,7 @@
 """What a client sends, read strictly and checked against who sends it (protocol 5, 6, 10).
 
-Invariant: nothing passes whose header is not of this conversation, person and device, or whose signature is not that device's. Public keys alone are needed, and no
-database: the socket runs this in a thread.
+Invariant: nothing passes whose header is not of this conversation, person and device, or whose signature is not that
+device's. Public keys alone are needed, and no database: the socket runs this in a thread.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,13 @@ from backend.errors import DomainError, Invalid, TooLarge
 from wardline_client.protocol.encoding import decode
 from wardline_client.protocol.epochs import MAX_RECIPIENTS, EpochHeader, check_wraps, parse_epoch_header, verify_epoch_signature
 from wardline_client.protocol.errors import ProtocolError
-from wardline_client.protocol.messages import MAX_CIPHERTEXT, MessageHeader, check_ciphertext, parse_message_header, verify_message_signature
+from wardline_client.protocol.messages import (
+    MAX_CIPHERTEXT,
+    MessageHeader,
+    check_ciphertext,
+    parse_message_header,
+    verify_message_signature,
+)
 
 SIGNATURE_LENGTH = 64
 # Who sends something signed by another, or with a header of another, is not mistyping: these refusals are audited whatever their status.

@@ -1,9 +1,8 @@
 """Conversations, their members, epochs, messages, receipts and attachments: ciphertext and its bookkeeping.
 
-Invariant: a conversation's messages have contiguous sequences from 1, allocated in the send's own transaction; what was stored is the bytes that were signed.
+Invariant: a conversation's messages have contiguous sequences from 1, allocated in the send's own transaction; what
+was stored is the bytes that were signed.
 """
-
-import uuid
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -69,8 +68,9 @@ class EpochWrap(models.Model):
 
 class Message(models.Model):
     id = models.UUIDField(primary_key=True, editable=False)  # made by the client; makes a retry idempotent
-    # Indexes that nothing reads are left out: each costs every message (``message_sequence_once`` serves the conversation). So do the checks of foreign keys to rows
-    # that are never deleted and that the sending statement has just read: each would lock, and so write, the sender's rows.
+    # Indexes that nothing reads are left out: each costs every message (``message_sequence_once`` serves the
+    # conversation). So do the checks of foreign keys to rows that are never deleted and that the sending statement
+    # has just read: each would lock, and so write, the sender's rows.
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False)
     sequence = models.BigIntegerField()
     epoch = models.PositiveIntegerField()
@@ -158,6 +158,8 @@ class PendingPush(models.Model):
 
 
 class PushSweep(models.Model):
-    """How far the sweep for undelivered messages has looked; one row. A worker that was away goes on from here, so a push is late and not lost."""
+    """How far the sweep for undelivered messages has looked; one row. A worker that was away goes on from here, so a
+    push is late and not lost.
+    """
 
     looked_until = models.DateTimeField()

@@ -1,8 +1,9 @@
 """Web Push: a device that is not connected is told to look, and nothing more.
 
-Invariant: a push carries one constant (``PAYLOAD``), encrypted to the browser (RFC 8291): no content, no name, no id. Who is owed one follows from columns (what was
-sent, delivered, pushed), so the sending of a message does nothing for it, and a worker that was away owes late and never forgets. A push goes to allowed hosts only and
-follows no redirect: an endpoint is an address a client chose, and the server fetches it.
+Invariant: a push carries one constant (``PAYLOAD``), encrypted to the browser (RFC 8291): no content, no name, no id.
+Who is owed one follows from columns (what was sent, delivered, pushed), so the sending of a message does nothing for
+it, and a worker that was away owes late and never forgets. A push goes to allowed hosts only and follows no redirect:
+an endpoint is an address a client chose, and the server fetches it.
 """
 
 from base64 import urlsafe_b64decode
@@ -57,12 +58,18 @@ def subscribe(*, actor: Actor, endpoint: str, p256dh: str, auth: str) -> bool:
     # A browser keeps its endpoint when another person signs in on it: the endpoint follows the device that asked last.
     given = {"device_id": actor.device_id, "p256dh": p256dh, "auth": auth, "ended_at": None}
     _, is_new = PushSubscription.objects.update_or_create(endpoint=endpoint, defaults=given)
-    record(event=Event(action="messaging.subscribe_push", agent=actor.agent(), hospitals=[actor.hospital_id], subjects={"device": actor.device_id}))
+    record(
+        event=Event(
+            action="messaging.subscribe_push", agent=actor.agent(), hospitals=[actor.hospital_id], subjects={"device": actor.device_id}
+        )
+    )
     return is_new
 
 
 def is_allowed(endpoint: str) -> bool:
-    """An https address on a host of ``settings.PUSH_HOSTS`` (``*.`` stands for subdomains); plain http and other ports for listed loopback only."""
+    """An https address on a host of ``settings.PUSH_HOSTS`` (``*.`` stands for subdomains); plain http and other
+    ports for listed loopback only.
+    """
     try:
         parts = urlsplit(endpoint)
         host, port = (parts.hostname or "").lower(), parts.port
@@ -88,7 +95,9 @@ def application_server_key() -> str:
 
 
 def owe_push(people: Collection[UUID], *, is_urgent: bool) -> None:
-    """In the caller's transaction: the phones of ``people`` are told to look. One statement; a phone that is owed one already is owed it still once."""
+    """In the caller's transaction: the phones of ``people`` are told to look. One statement; a phone that is owed one
+    already is owed it still once.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_OWE_PEOPLE, {"people": list(people), "urgency": "high" if is_urgent else "normal"})
 

@@ -1,7 +1,8 @@
 """What a person may read of conversations now.
 
-Invariant: every read asks again who the actor is and which duties are held; ciphertext and wraps leave only after an audit event about it has been written in the
-same transaction as the read. The number of queries does not depend on the number of rows.
+Invariant: every read asks again who the actor is and which duties are held; ciphertext and wraps leave only after an
+audit event about it has been written in the same transaction as the read. The number of queries does not depend on
+the number of rows.
 """
 
 from collections import defaultdict
@@ -28,7 +29,9 @@ MAX_PAGE = 500
 
 
 def sync(actor: Actor) -> dict[str, Any]:
-    """All conversations the actor may read: a client sees by the last sequences what it lacks. Two queries; bookkeeping alone, no ciphertext, so no audit event."""
+    """All conversations the actor may read: a client sees by the last sequences what it lacks. Two queries;
+    bookkeeping alone, no ciphertext, so no audit event.
+    """
     conversations = list(_described(access.conversations(actor), actor))
     changes = [c.pop("candidate_changed_at") for c in conversations]
     last_change = max((change for change in changes if change is not None), default=None)
@@ -41,7 +44,9 @@ def conversation(actor: Actor, conversation_id: UUID) -> dict[str, Any]:
     described = _described(access.conversations(actor).filter(pk=found.pk), actor)[0]
     described.pop("candidate_changed_at")
     keys = current_keys(UUID(str(member["principal"])) for member in described["members"])
-    receipts = list(Receipt.objects.filter(conversation=found, delivered_sequence__gt=0).order_by("person_id").values("person", "delivered_sequence"))
+    receipts = list(
+        Receipt.objects.filter(conversation=found, delivered_sequence__gt=0).order_by("person_id").values("person", "delivered_sequence")
+    )
     return described | {"recipients": recipients_of(keys.values()), "receipts": receipts}
 
 
@@ -60,7 +65,9 @@ def messages_after(actor: Actor, conversation_id: UUID, *, after: int, limit: in
 
 @transaction.atomic
 def epochs_after(actor: Actor, conversation_id: UUID, *, after: int) -> dict[str, Any]:
-    """Epochs with a number above ``after`` and the wraps the actor can use: the own, and those of the roles held now. Raises ``NotFound``."""
+    """Epochs with a number above ``after`` and the wraps the actor can use: the own, and those of the roles held now.
+    Raises ``NotFound``.
+    """
     found = access.conversation(actor, conversation_id)
     own = Prefetch("wraps", EpochWrap.objects.filter(principal__in=actor.principals).order_by("principal"))
     epochs = Epoch.objects.filter(conversation=found, number__gt=after).order_by("number").prefetch_related(own)[:MAX_PAGE]

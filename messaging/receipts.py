@@ -1,6 +1,7 @@
 """Delivered and acknowledged.
 
-Invariant: a person's delivered sequence only grows and never passes the conversation's last; a person acknowledges a message once, in the role held at that moment.
+Invariant: a person's delivered sequence only grows and never passes the conversation's last; a person acknowledges a
+message once, in the role held at that moment.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class Deliver(Command):
     ), kept AS (
         INSERT INTO messaging_receipt AS r (conversation_id, person_id, delivered_sequence, pushed_sequence, updated_at)
         SELECT id, %(person)s::uuid, %(sequence)s::bigint, 0, now() FROM reached
-        ON CONFLICT (conversation_id, person_id) DO UPDATE SET delivered_sequence = excluded.delivered_sequence, updated_at = excluded.updated_at
+        ON CONFLICT (conversation_id, person_id) DO UPDATE
+            SET delivered_sequence = excluded.delivered_sequence, updated_at = excluded.updated_at
             WHERE r.delivered_sequence < excluded.delivered_sequence
         RETURNING r.delivered_sequence
     ), {leaf_ctes("kept")}
@@ -50,7 +52,9 @@ class Deliver(Command):
         conversation = access.conversation(self.actor, self.conversation_id)
         if self.sequence > conversation.last_sequence:
             raise Invalid("delivered.beyond_last", "There are not that many messages yet.", last_sequence=conversation.last_sequence)
-        receipt = Receipt.objects.filter(conversation=conversation, person=self.actor.person_id, delivered_sequence__gte=self.sequence).first()
+        receipt = Receipt.objects.filter(
+            conversation=conversation, person=self.actor.person_id, delivered_sequence__gte=self.sequence
+        ).first()
         return receipt and Outcome(200, {"sequence": receipt.delivered_sequence}, [], {})
 
 
@@ -64,7 +68,8 @@ class Acknowledge(Command):
     sql: ClassVar[str] = f"""WITH {ACTING}, done AS (
         INSERT INTO messaging_acknowledgement (message_id, person_id, role_id, created_at)
         SELECT m.id, %(person)s::uuid, %(role)s::uuid, now() FROM messaging_message m
-        WHERE m.id = %(message)s::uuid AND m.conversation_id = %(conversation)s::uuid AND {IS_MEMBER} AND {HOLDS_ROLE} AND {CONCERNS_NO_OTHER}
+        WHERE m.id = %(message)s::uuid AND m.conversation_id = %(conversation)s::uuid
+            AND {IS_MEMBER} AND {HOLDS_ROLE} AND {CONCERNS_NO_OTHER}
         ON CONFLICT (message_id, person_id) DO NOTHING
         RETURNING created_at
     ), {leaf_ctes("done")}

@@ -1,7 +1,8 @@
 """Sending a message: the hot path.
 
-Invariant: sequence, message and audit event are one statement in one transaction; a message id is stored once, with the bytes that were signed, and a retry with the
-same bytes gets the same answer. Who is no member, has lost the device or the duty, or seals to an old epoch changes nothing.
+Invariant: sequence, message and audit event are one statement in one transaction; a message id is stored once, with
+the bytes that were signed, and a retry with the same bytes gets the same answer. Who is no member, has lost the
+device or the duty, or seals to an old epoch changes nothing.
 """
 
 import hashlib
@@ -28,7 +29,8 @@ class Send(Command):
     envelope: Envelope
     header: MessageHeader
 
-    # The row of the conversation decides the order: whoever updates it first has the lower sequence, and the next one waits for that commit.
+    # The row of the conversation decides the order: whoever updates it first has the lower sequence, and the next one
+    # waits for that commit.
     sql: ClassVar[str] = f"""WITH {ACTING}, numbered AS (
         UPDATE messaging_conversation c SET last_sequence = c.last_sequence + 1, last_at = clock_timestamp()
         WHERE c.id = %(conversation)s::uuid AND c.epoch = %(epoch)s::int AND c.closed_at IS NULL
@@ -38,15 +40,16 @@ class Send(Command):
             AND NOT EXISTS (SELECT 1 FROM messaging_message WHERE id = %(message)s::uuid)
             AND %(files)s::int = (
                 SELECT count(*) FROM messaging_attachment a
-                JOIN unnest(%(file_ids)s::uuid[], %(file_digests)s::bytea[], %(file_sizes)s::bigint[]) AS f (id, sha256, size) USING (id, sha256, size)
+                JOIN unnest(%(file_ids)s::uuid[], %(file_digests)s::bytea[], %(file_sizes)s::bigint[]) AS f (id, sha256, size)
+                USING (id, sha256, size)
                 WHERE a.conversation_id = %(conversation)s::uuid AND a.completed_at IS NOT NULL
             )
         RETURNING c.last_sequence AS sequence, c.last_at AS created_at
     ), sent AS (
         INSERT INTO messaging_message
             (id, conversation_id, sequence, epoch, person_id, role_id, device_id, priority, header, ciphertext, signature, created_at)
-        SELECT %(message)s::uuid, %(conversation)s::uuid, sequence, %(epoch)s::int, %(person)s::uuid, %(role)s::uuid, %(device)s::uuid, %(priority)s::text,
-            %(h)s::bytea, %(c)s::bytea, %(s)s::bytea, created_at
+        SELECT %(message)s::uuid, %(conversation)s::uuid, sequence, %(epoch)s::int, %(person)s::uuid, %(role)s::uuid, %(device)s::uuid,
+            %(priority)s::text, %(h)s::bytea, %(c)s::bytea, %(s)s::bytea, created_at
         FROM numbered
         RETURNING sequence, created_at
     ), {leaf_ctes("sent")}
@@ -55,7 +58,12 @@ class Send(Command):
     def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
         header, files = self.header, self.header.attachments
         what = {"message": header.id, "epoch": header.epoch, "role": header.role, "priority": header.priority, **self.envelope._asdict()}
-        what |= {"files": len(files), "file_ids": [f.id for f in files], "file_digests": [f.sha256 for f in files], "file_sizes": [f.size for f in files]}
+        what |= {
+            "files": len(files),
+            "file_ids": [f.id for f in files],
+            "file_digests": [f.sha256 for f in files],
+            "file_sizes": [f.size for f in files],
+        }
         return Command.parameters(self, hospitals) | what
 
     def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
@@ -71,7 +79,12 @@ class Send(Command):
     def outcome(self, row: tuple[Any, ...]) -> Outcome:
         sequence, created_at, people = row
         message = message_event(self, sequence, created_at)
-        return Outcome(201, answer(self.header.id, sequence, created_at), people, {"t": "message", "conversation": self.conversation_id, "message": message})
+        return Outcome(
+            201,
+            answer(self.header.id, sequence, created_at),
+            people,
+            {"t": "message", "conversation": self.conversation_id, "message": message},
+        )
 
     def explain(self) -> Outcome | None:
         access.require_present(self.actor)
@@ -95,7 +108,9 @@ class Send(Command):
         if conversation.epoch != self.header.epoch:
             raise Conflict("epoch.not_current", "Seal the message in the current epoch.", epoch=conversation.epoch)
         for file in self.header.attachments:
-            whole = Attachment.objects.filter(pk=file.id, conversation=conversation, size=file.size, sha256=file.sha256).exclude(completed_at=None)
+            whole = Attachment.objects.filter(pk=file.id, conversation=conversation, size=file.size, sha256=file.sha256).exclude(
+                completed_at=None
+            )
             if not whole.exists():
                 raise Conflict("attachment.incomplete", "An attachment of this message has not arrived whole.", attachment=str(file.id))
 

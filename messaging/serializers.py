@@ -108,7 +108,8 @@ class ReceiptShape(serializers.Serializer):
 
 class ConversationDetailShape(ConversationShape):
     recipients = serializers.ListField(
-        child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2), help_text="`to` of a new epoch: [principal, kid]."
+        child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2),
+        help_text="`to` of a new epoch: [principal, kid].",
     )
     receipts = ReceiptShape(many=True)
 

@@ -1,7 +1,8 @@
 """What people do with conversations and messages.
 
-Invariant: each function is one transaction with its audit records in it; whoever loses a race gets a domain error and has changed nothing. Nobody is sealed to who is
-not a member, and no member is left out, with the keys that are current at that moment.
+Invariant: each function is one transaction with its audit records in it; whoever loses a race gets a domain error and
+has changed nothing. Nobody is sealed to who is not a member, and no member is left out, with the keys that are
+current at that moment.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -28,7 +29,16 @@ from messaging.sending import Send
 from wardline_client.protocol.encoding import encode, sha256
 from wardline_client.protocol.epochs import EpochHeader
 
-__all__ = ["Envelope", "SealedEpoch", "acknowledge_message", "create_conversation", "create_epoch", "mark_delivered", "owe_push", "send_message"]
+__all__ = [
+    "Envelope",
+    "SealedEpoch",
+    "acknowledge_message",
+    "create_conversation",
+    "create_epoch",
+    "mark_delivered",
+    "owe_push",
+    "send_message",
+]
 
 
 def send_message(*, actor: Actor, conversation_id: UUID, envelope: Envelope) -> Outcome:
@@ -62,12 +72,14 @@ def acknowledge_message(*, actor: Actor, conversation_id: UUID, message_id: UUID
 def create_conversation(
     *, actor: Actor, id: UUID, kind: str, members: Collection[UUID], epoch: SealedEpoch, role: UUID | None = None
 ) -> tuple[Conversation, bool]:
-    """A conversation with its first epoch; ``False`` beside it when it was here already, made of the same bytes by the same person.
+    """A conversation with its first epoch; ``False`` beside it when it was here already, made of the same bytes by
+    the same person.
 
     The archives of all members' hospitals are members too, and so is the actor, unless the role acted in is.
 
     Raises:
-        Invalid: the epoch breaks the protocol, or is not the first (``epoch.not_first``), or names another retention class (``epoch.retention``).
+        Invalid: the epoch breaks the protocol, or is not the first (``epoch.not_first``), or names another retention
+            class (``epoch.retention``).
         Forbidden: ``role.not_on_duty``.
         NotFound: ``conversation.unknown_member``: no such principal, or not of this hospital or a partner of it.
         Conflict: ``epoch.stale_recipients {recipients}``, ``conversation.id_reused``.
@@ -80,11 +92,15 @@ def create_conversation(
     _require_recipients(header, keys.values())
     retention = Hospital.objects.values_list("retention_class", flat=True).get(pk=actor.hospital_id)
     _require_retention(header, retention)
-    made, is_new = Conversation.objects.get_or_create(pk=id, defaults={"kind": kind, "retention": retention, "created_by_id": actor.person_id})
+    made, is_new = Conversation.objects.get_or_create(
+        pk=id, defaults={"kind": kind, "retention": retention, "created_by_id": actor.person_id}
+    )
     if not is_new:
         _require_same(actor, made, epoch)
         return made, False
-    Member.objects.bulk_create(Member(conversation=made, principal=key.principal, kind=key.kind, hospital_id=key.hospital_id) for key in keys.values())
+    Member.objects.bulk_create(
+        Member(conversation=made, principal=key.principal, kind=key.kind, hospital_id=key.hospital_id) for key in keys.values()
+    )
     _store_epoch(actor, made, epoch, header)
     hospitals = sorted({key.hospital_id for key in keys.values()})
     record(event=_event("messaging.create_conversation", actor, made.pk, hospitals, role=role, detail={"kind": kind, "members": len(keys)}))
@@ -133,7 +149,14 @@ def record_forgery(actor: Actor, conversation_id: UUID, error: DomainError) -> N
     if error.code in FORGED:
         hospitals, subjects = [actor.hospital_id], {"conversation": conversation_id}
         record_refused(
-            Event(action="messaging.refused", agent=actor.agent(), hospitals=hospitals, outcome="refused", subjects=subjects, detail={"code": error.code})
+            Event(
+                action="messaging.refused",
+                agent=actor.agent(),
+                hospitals=hospitals,
+                outcome="refused",
+                subjects=subjects,
+                detail={"code": error.code},
+            )
         )
 
 
@@ -183,13 +206,17 @@ def _require_same(actor: Actor, made: Conversation, epoch: SealedEpoch) -> None:
 def _store_epoch(actor: Actor, conversation: Conversation, epoch: SealedEpoch, header: EpochHeader) -> None:
     who: dict[str, Any] = {"person_id": actor.person_id, "device_id": actor.device_id}
     digest = sha256(b"".join(epoch.w))
-    stored = Epoch.objects.create(conversation=conversation, number=header.epoch, header=epoch.h, signature=epoch.s, wraps_digest=digest, **who)
+    stored = Epoch.objects.create(
+        conversation=conversation, number=header.epoch, header=epoch.h, signature=epoch.s, wraps_digest=digest, **who
+    )
     EpochWrap.objects.bulk_create(
         EpochWrap(epoch=stored, principal=principal, wrap=wrap) for (principal, _), wrap in zip(header.to, epoch.w, strict=True)
     )
 
 
-def _event(action: str, actor: Actor, conversation_id: UUID, hospitals: Sequence[UUID], *, role: UUID | None, detail: dict[str, Any]) -> Event:
+def _event(
+    action: str, actor: Actor, conversation_id: UUID, hospitals: Sequence[UUID], *, role: UUID | None, detail: dict[str, Any]
+) -> Event:
     return Event(action=action, agent=actor.agent(role), hospitals=hospitals, subjects={"conversation": conversation_id}, detail=detail)
 
 

@@ -61,7 +61,8 @@ class ChunkView(APIView):
     parser_classes = [ChunkParser]
 
     @extend_schema(
-        request={"application/octet-stream": OpenApiTypes.BINARY}, responses={201: OpenApiResponse(), 200: OpenApiResponse(description="Had it already.")}
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={201: OpenApiResponse(), 200: OpenApiResponse(description="Had it already.")},
     )
     def put(self, request: Request, attachment_id: UUID, number: int) -> Response:
         """One chunk: 1 MiB and 16 bytes, the last one the rest."""

@@ -1,0 +1,152 @@
+"""The process's open sockets, and the one Redis subscription that rings them.
+
+Invariant: an event reaches every open socket of the people it is for, or that socket is told to resync. Pub/sub
+drops silently, so after any break of the subscription all sockets resync; a socket whose reader is too slow is
+closed and syncs when it comes back. Memory per socket is bounded.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import redis.asyncio
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from backend.realtime import CHANNEL, CLOSE, decode_frames
+
+ENDED: Final = 4401
+TOO_SLOW: Final = 4408
+QUEUE: Final = 256  # events a socket may lag behind ...
+QUEUED_BYTES: Final = 2 * 1024 * 1024  # ... and their size
+CLOSE_WITHIN: Final = 2.0  # seconds a close frame may wait for a reader that does not read
+RESYNC: Final = '{"t":"resync"}'
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Socket:
+    """One open WebSocket: a bounded queue and, while there is something in it, a task that sends."""
+
+    __slots__ = ("_queue", "_queued", "_send", "_sender", "close_code", "closed", "person", "sign_in")
+
+    def __init__(self, send: Send, *, person: str, sign_in: str) -> None:
+        self._send = send
+        self._queue: deque[str] = deque()
+        self._queued = 0
+        self._sender: asyncio.Task[None] | None = None
+        self.person = person
+        self.sign_in = sign_in
+        self.close_code: int | None = None
+        self.closed = asyncio.Event()
+
+    def put(self, text: str) -> None:
+        """Queue ``text``; a reader who lets too much queue up is closed."""
+        if self.close_code is not None:
+            return
+        if len(self._queue) >= QUEUE or self._queued + len(text) > QUEUED_BYTES:
+            self.close(TOO_SLOW)
+            return
+        self._queue.append(text)
+        self._queued += len(text)
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._drain())
+
+    def close(self, code: int) -> None:
+        """Close at once: what is queued is dropped."""
+        if self.close_code is None:
+            self.close_code = code
+            self._queue.clear()
+            self._queued = 0
+            self.closed.set()
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                text = self._queue.popleft()
+                self._queued -= len(text)
+                await self._send({"type": "websocket.send", "text": text})
+        except Exception as error:  # noqa: BLE001 -- servers raise what they like when the client is gone
+            log.debug("a socket went away: %s", type(error).__name__)
+            self.close(1006)
+        finally:
+            self._sender = None
+
+    async def finish(self) -> None:
+        """Stop sending and, if it was this side that closed, say why."""
+        if self._sender is not None:
+            self._sender.cancel()
+        if self.close_code in (ENDED, TOO_SLOW):
+            try:
+                await asyncio.wait_for(self._send({"type": "websocket.close", "code": self.close_code}), CLOSE_WITHIN)
+            except Exception as error:  # noqa: BLE001 -- the reader that was too slow may not take the close either
+                log.debug("no close frame: %s", type(error).__name__)
+
+
+class Hub:
+    """Who listens, by person and by sign-in."""
+
+    def __init__(self) -> None:
+        self._by_person: dict[str, set[Socket]] = defaultdict(set)
+        self._by_sign_in: dict[str, set[Socket]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def add(self, socket: Socket) -> None:
+        self._by_person[socket.person].add(socket)
+        self._by_sign_in[socket.sign_in].add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        for sockets, name in ((self._by_person, socket.person), (self._by_sign_in, socket.sign_in)):
+            sockets[name].discard(socket)
+            if not sockets[name]:
+                del sockets[name]
+
+    def dispatch(self, publication: str) -> None:
+        for kind, targets, text in decode_frames(publication):
+            if kind == CLOSE:
+                for socket in [s for name in targets for s in self._by_sign_in.get(name, ())]:
+                    socket.close(ENDED)
+                continue
+            for name in targets:
+                for socket in self._by_person.get(name, ()):
+                    socket.put(text)
+
+    def resync(self) -> None:
+        for sockets in self._by_person.values():
+            for socket in sockets:
+                socket.put(RESYNC)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._subscribed()
+            except (RedisError, OSError) as error:
+                log.warning("the subscription broke: %s", type(error).__name__)
+            await asyncio.sleep(0.2)
+
+    async def _subscribed(self) -> None:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True, health_check_interval=5, socket_keepalive=True)
+        async with client, client.pubsub() as subscription:
+            await subscription.subscribe(CHANNEL)
+            while True:
+                # ``timeout`` lets the health check notice a connection that died without a word.
+                message = await subscription.get_message(timeout=5)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    # Now, not when it broke: whatever was published in between is behind us.
+                    self.resync()
+                elif message["type"] == "message":
+                    self.dispatch(message["data"])
