@@ -8,10 +8,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from backend.errors import NotFound
 from identity.actors import Actor
-from identity.models import Device, DutyRole, Hospital, Membership, Partnership, Person
+from identity.models import Device, DutyRole, Hospital, Membership, Partnership, Person, RoleSeal
 
 Found = TypeVar("Found")
 
@@ -72,11 +73,21 @@ def role_at_own_hospital(actor: Actor, role_id: UUID) -> DutyRole:
 
 
 def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
-    """A role of the own hospital whose seed is sealed to the actor; the hospital's other roles are not the actor's to take and look absent."""
-    found = DutyRole.objects.filter(
-        pk=role_id, hospital=actor.hospital_id, closed_at=None, seals__person=actor.person_id, seals__ended_at=None
-    )
-    return _one(found.first())
+    """A role of the own hospital whose seed is sealed to the actor; the hospital's other roles look absent: not the actor's to take.
+
+    The seal stays locked: whoever ends it in this second waits and then sees the duty that was taken.
+    """
+    return _one(_seals(role_id, actor.person_id).filter(role__hospital=actor.hospital_id).first()).role
+
+
+def is_eligible(role: DutyRole, person_id: UUID) -> bool:
+    """Whether ``role`` is sealed to this person; the seal stays locked."""
+    return _seals(role.pk, person_id).first() is not None
+
+
+def _seals(role_id: UUID, person_id: UUID) -> QuerySet[RoleSeal]:
+    seals = RoleSeal.objects.select_related("role").select_for_update(of=["self"])
+    return seals.filter(role=role_id, person=person_id, ended_at=None, role__closed_at=None)
 
 
 def archive_of_own_hospital(actor: Actor, person_id: UUID) -> Person:

@@ -121,7 +121,8 @@ class Statement(models.Model):
     class Meta:
         constraints = [
             # Two statements with one predecessor are a fork: the second is refused here, whatever the code above thought.
-            models.UniqueConstraint(fields=["kind", "subject", "prev"], nulls_distinct=False, name="statement_no_fork"),
+            # Per hospital: two hospitals each have a first word about the same partner.
+            models.UniqueConstraint(fields=["hospital", "kind", "subject", "prev"], nulls_distinct=False, name="statement_no_fork"),
         ]
 
 

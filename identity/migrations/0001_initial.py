@@ -321,7 +321,9 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="statement",
-            constraint=models.UniqueConstraint(fields=("kind", "subject", "prev"), name="statement_no_fork", nulls_distinct=False),
+            constraint=models.UniqueConstraint(
+                fields=("hospital", "kind", "subject", "prev"), name="statement_no_fork", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
             model_name="principalkey",

@@ -1,0 +1,98 @@
+"""A person's devices, and the wrapped seeds that open on them.
+
+Invariant: the share that completes a wrapped seed leaves the server only to a signed-in device that is not revoked; revoking a device ends
+its sign-ins, sockets and its wrap in the transaction that stores the signed reason.
+"""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.events import Event
+from audit.services import record
+from backend.errors import Conflict, Invalid, NotFound
+from identity import access
+from identity.actors import Actor
+from identity.models import Device, DeviceLink, Passkey, PrincipalKey, SeedWrap
+from identity.services import statements
+from identity.services.hospitals import own_root
+from identity.services.sign_in import end_sign_ins
+from wardline_client.protocol import Revocation
+
+MAX_WRAPS = 32
+
+
+class Unlock(NamedTuple):
+    wraps: list[SeedWrap]
+    keys: list[PrincipalKey]
+
+
+@transaction.atomic
+def unlock(*, actor: Actor) -> Unlock:
+    """The wrapped seeds this device may try, with their shares. Committed to the log before anything leaves."""
+    usable = Q(kind=SeedWrap.Kind.RECOVERY) | Q(device=actor.device_id) | Q(passkey__revoked_at=None, passkey__isnull=False)
+    wraps = list(SeedWrap.objects.select_related("passkey").filter(usable, person=actor.person_id, ended_at=None).order_by("id"))
+    keys = list(PrincipalKey.objects.filter(principal=actor.person_id).order_by("generation"))
+    record(event=Event("identity.unlock", actor.agent(), [actor.hospital_id], subjects={"device": actor.device_id}))
+    return Unlock(wraps, keys)
+
+
+@transaction.atomic
+def add_wrap(*, actor: Actor, kind: str, credential_id: bytes | None, wrap: bytes, share: bytes) -> SeedWrap:
+    """Keep another wrapped copy. Former copies stay: a bad one must not lock its owner out.
+
+    Raises:
+        Invalid: ``wraps.credential_missing``. NotFound: ``passkey.unknown``. Conflict: ``wraps.too_many``.
+    """
+    passkey = None
+    if kind == SeedWrap.Kind.PASSKEY:
+        if credential_id is None:
+            raise Invalid("wraps.credential_missing", "Say which passkey this copy belongs to.")
+        passkey = Passkey.objects.filter(person=actor.person_id, credential_id=credential_id, revoked_at=None).first()
+        if passkey is None:
+            raise NotFound("passkey.unknown", "This passkey is not known here.")
+    if SeedWrap.objects.filter(person=actor.person_id, ended_at=None).count() >= MAX_WRAPS:
+        raise Conflict("wraps.too_many", "There are too many wrapped copies.")
+    generation = PrincipalKey.objects.filter(principal=actor.person_id, replaced_at=None).values_list("generation", flat=True).first() or 1
+    device_id = actor.device_id if kind == SeedWrap.Kind.DEVICE else None
+    made = SeedWrap.objects.create(
+        person_id=actor.person_id, kind=kind, passkey=passkey, device_id=device_id, generation=generation, wrap=wrap, share=share
+    )
+    record(event=Event("identity.add_wrap", actor.agent(), [actor.hospital_id], detail={"kind": kind}))
+    return made
+
+
+@transaction.atomic
+def read_own(*, actor: Actor) -> list[Device]:
+    found = list(Device.objects.filter(person=actor.person_id).order_by("-created_at"))
+    record(event=Event("identity.read_devices", actor.agent(), [actor.hospital_id]))
+    return found
+
+
+@transaction.atomic
+def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device:
+    """Lock a device out for good: by its owner, or by a registrar of the owner's hospital.
+
+    Raises:
+        NotFound: not the actor's to revoke. Conflict: ``device.revoked`` already, a statement's code. Invalid: a statement's code.
+    """
+    device = access.own_device(actor, device_id)
+    statement = statements.read(signed, kind="device-revoked", hospital_id=actor.hospital_id, subject=device.id, by=actor.person_id)
+    body = statement.body
+    if not isinstance(body, Revocation) or body.principal != device.person_id:
+        raise Invalid("statement.unexpected", "The statement names another owner.")
+    now = timezone.now()
+    # The conditional update decides between two who revoke at once.
+    if not Device.objects.filter(pk=device.pk, revoked_at=None).update(revoked_at=now):
+        raise Conflict("device.revoked", "This device was revoked before.")
+    statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=device.id)
+    end_sign_ins(device=device)
+    SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
+    DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)
+    subjects = {"device": device.id, "person": device.person.pseudonym}
+    record(event=Event("identity.revoke_device", actor.agent(), [actor.hospital_id], subjects=subjects, detail={"reason": body.reason}))
+    device.revoked_at = now
+    return device

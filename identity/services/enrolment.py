@@ -1,0 +1,213 @@
+"""How a device becomes a person's: joining by invitation, linking a further device.
+
+Invariant: passkey, device with its statement, wrapped seeds and the used-up token are one transaction, so that nobody ends with half an
+account; whoever joins has a recovery wrap from the first moment.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.events import Agent, Event
+from audit.services import record
+from backend.errors import Conflict, Invalid, Unauthenticated
+from backend.realtime import ring_after_commit
+from identity import challenges, passkeys
+from identity.models import Device, DeviceLink, Invitation, Membership, Passkey, Person, PrincipalKey, SeedWrap, SignIn
+from identity.models import Statement as StatementRow
+from identity.services import invitations, statements
+from identity.services.sign_in import begin
+from identity.tokens import token_hash
+from wardline_client.protocol import DeviceKey, Profile, ProtocolError, Statement, kid, parse_profile
+from wardline_client.protocol.hpke import seal
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What a new device sends. ``wraps`` are ``{kind, wrap, share}``; ``offered`` (join, set-up) is ``{kem, sign, profile}``."""
+
+    credential: dict[str, Any]
+    device_id: UUID
+    label: str
+    public_key: bytes
+    statement: dict[str, bytes]
+    wraps: list[dict[str, Any]]
+    offered: dict[str, bytes]
+
+
+def options(*, session: SessionBase, token: str, purpose: challenges.Purpose) -> dict[str, Any]:
+    """WebAuthn creation options for the holder of a token. Raises as ``invitations.invitation_of``, ``link_of``, ``setup_of``."""
+    known: list[bytes] = []
+    if purpose == "join":
+        invitation = invitations.invitation_of(token)
+        person_id, name = invitation.person_id, invitation.name
+    elif purpose == "link":
+        link = invitations.link_of(token)
+        person_id, name = link.person_id, link.person.name
+        own = Passkey.objects.filter(person=person_id, revoked_at=None)
+        known = [bytes(credential) for credential in own.values_list("credential_id", flat=True)]
+    else:
+        setup = invitations.setup_of(token)
+        person_id, name = setup.person_id, setup.hospital.name
+    public_key, challenge = passkeys.creation_options(person_id=person_id, name=name, known=known)
+    challenges.keep(session, challenge, purpose=purpose, token_hash=token_hash(token))
+    return public_key
+
+
+def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
+    """Use an invitation. The membership waits for a registrar; the sign-in may look after the own account alone.
+
+    Raises:
+        Unauthenticated: ``challenge.unknown``. NotFound, Gone: the invitation. Conflict: ``passkey.known``, ``device.known``.
+        Invalid: ``passkey.refused``, ``profile.not_as_invited``, ``wraps.recovery_missing``, ``wraps.missing``, ``keys.malformed``,
+            a statement's code.
+    """
+    challenge = challenges.take(session, purpose="join", token_hash=token_hash(token))
+    with transaction.atomic():
+        invitation = invitations.invitation_of(token, lock=True)
+        profile = read_profile(enrolment.offered["profile"])
+        if (profile.name, profile.title, profile.profession) != (invitation.name, invitation.title, invitation.profession):
+            raise Invalid("profile.not_as_invited", "The profile is not the one the registrar wrote.")
+        person, membership = _new_person(invitation, profile, enrolment)
+        require_wraps(enrolment.wraps, with_recovery=True)
+        agent = agent_of(person, invitation.hospital_id, enrolment.device_id)
+        statement = read_device_statement(enrolment, hospital_id=invitation.hospital_id, person_id=person.id)
+        if statement.kid != kid(enrolment.offered["sign"]):
+            raise Invalid("statement.no_chain", "The device's statement is not signed by the key offered.")
+        row = statements.accept_of_joining(statement, sign=enrolment.offered["sign"], agent=agent)
+        invitation.used_at = timezone.now()
+        invitation.save(update_fields=["used_at"])
+        device = register(person, enrolment, row, challenge=challenge, generation=1)
+        record(event=Event("identity.join", agent, [invitation.hospital_id], subjects={"person": person.pseudonym, "device": device.id}))
+        ring_after_commit(registrars(invitation.hospital_id), {"t": "members"})
+        return begin(session=session, device=device, membership=membership, challenge=challenge)
+
+
+def link(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
+    """Use a device link: the device is vouched for by the person's own key, so no registrar is needed.
+
+    Raises:
+        As ``join``, and Unauthenticated: ``membership.ended``.
+    """
+    challenge = challenges.take(session, purpose="link", token_hash=token_hash(token))
+    with transaction.atomic():
+        offer = invitations.link_of(token, lock=True)
+        person = offer.person
+        membership = _membership_of_link(offer)
+        require_wraps(enrolment.wraps, with_recovery=False, may_be_none=person.kind == Person.Kind.ARCHIVE)
+        agent = agent_of(person, membership.hospital_id, enrolment.device_id)
+        statement = read_device_statement(enrolment, hospital_id=membership.hospital_id, person_id=person.id)
+        offer.used_at = timezone.now()
+        offer.save(update_fields=["used_at"])
+        row = statements.accept(statement, root=bytes(membership.hospital.root_public_key or b""), agent=agent, subject=enrolment.device_id)
+        key = PrincipalKey.objects.get(principal=person.id, replaced_at=None)
+        device = register(person, enrolment, row, challenge=challenge, generation=key.generation)
+        event = Event("identity.link_device", agent, [membership.hospital_id], subjects={"person": person.pseudonym, "device": device.id})
+        record(event=event)
+        return begin(session=session, device=device, membership=membership, challenge=challenge)
+
+
+def register(person: Person, enrolment: Enrolment, statement: StatementRow, *, challenge: bytes, generation: int) -> Device:
+    """Passkey, device and wraps of one enrolment. Raises: Conflict: ``passkey.known``, ``device.known``."""
+    verified = passkeys.verify_creation(enrolment.credential, challenge)
+    try:
+        with transaction.atomic():
+            passkey = Passkey.objects.create(
+                person=person,
+                credential_id=verified.credential_id,
+                public_key=verified.credential_public_key,
+                sign_count=verified.sign_count,
+                transports=passkeys.transports(enrolment.credential),
+                is_synced=verified.credential_backed_up,
+            )
+    except IntegrityError as error:
+        raise Conflict("passkey.known", "This passkey is in use already.") from error
+    fields = {"person": person, "public_key": enrolment.public_key, "label": enrolment.label}
+    # ``force_insert``: an id that exists is somebody's device and must not be overwritten.
+    device = Device(id=enrolment.device_id, statement=statement, last_seen_at=timezone.now(), **fields)
+    try:
+        with transaction.atomic():
+            device.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict("device.known", "This device is registered already.") from error
+    SeedWrap.objects.bulk_create(_wrap(person, wrap, generation, passkey, device) for wrap in enrolment.wraps)
+    return device
+
+
+def read_profile(profile: bytes) -> Profile:
+    """Raises: Invalid: ``profile.malformed``."""
+    try:
+        return parse_profile(profile)
+    except ProtocolError as error:
+        raise Invalid("profile.malformed", "The profile does not follow the protocol.") from error
+
+
+def read_device_statement(enrolment: Enrolment, *, hospital_id: UUID, person_id: UUID) -> Statement:
+    statement = statements.read(enrolment.statement, kind="device", hospital_id=hospital_id, subject=enrolment.device_id, by=person_id)
+    if statement.body != DeviceKey(principal=person_id, sign=enrolment.public_key):
+        raise Invalid("statement.unexpected", "The statement is about another device key.")
+    return statement
+
+
+def require_kem(public: bytes) -> None:
+    """A key that nobody can seal to would stop every conversation its owner is in. Raises: Invalid: ``keys.malformed``."""
+    try:
+        seal(public, b"", b"")
+    except ProtocolError as error:
+        raise Invalid("keys.malformed", "This is not an X-Wing public key.") from error
+
+
+def require_wraps(wraps: list[dict[str, Any]], *, with_recovery: bool, may_be_none: bool = False) -> None:
+    kinds = {wrap["kind"] for wrap in wraps}
+    if with_recovery and SeedWrap.Kind.RECOVERY not in kinds:
+        raise Invalid("wraps.recovery_missing", "A recovery code is compulsory: a lost phone must not lose the history.")
+    if not may_be_none and not kinds & {SeedWrap.Kind.PASSKEY, SeedWrap.Kind.DEVICE}:
+        raise Invalid("wraps.missing", "The device needs a wrapped seed of its own.")
+
+
+def registrars(hospital_id: UUID) -> list[UUID]:
+    found = Membership.objects.filter(hospital=hospital_id, is_registrar=True, state=Membership.State.ACTIVE)
+    return list(found.values_list("person_id", flat=True))
+
+
+def agent_of(person: Person, hospital_id: UUID, device_id: UUID) -> Agent:
+    return Agent(person.pseudonym, hospital_id, None, device_id, person.profession, "passkey")
+
+
+def _new_person(invitation: Invitation, profile: Profile, enrolment: Enrolment) -> tuple[Person, Membership]:
+    require_kem(enrolment.offered["kem"])
+    person = Person.objects.create(
+        id=invitation.person_id,
+        profile=enrolment.offered["profile"],
+        name=profile.name,
+        title=profile.title,
+        profession=profile.profession,
+    )
+    offered = {"offered_kem": enrolment.offered["kem"], "offered_sign": enrolment.offered["sign"]}
+    return person, Membership.objects.create(person=person, hospital=invitation.hospital, **offered)
+
+
+def _membership_of_link(offer: DeviceLink) -> Membership:
+    """The link was made while its owner was in; it must not outlive the membership or the device that made it."""
+    if offer.created_by is not None and offer.created_by.revoked_at is not None:
+        raise Unauthenticated("device.revoked", "The device that made this link was revoked.")
+    membership = Membership.objects.select_related("hospital").filter(person=offer.person_id, state=Membership.State.ACTIVE).first()
+    if membership is None:
+        raise Unauthenticated("membership.ended", "The membership has ended.")
+    return membership
+
+
+def _wrap(person: Person, wrap: dict[str, Any], generation: int, passkey: Passkey, device: Device) -> SeedWrap:
+    return SeedWrap(
+        person=person,
+        kind=wrap["kind"],
+        passkey=passkey if wrap["kind"] == SeedWrap.Kind.PASSKEY else None,
+        device=device if wrap["kind"] == SeedWrap.Kind.DEVICE else None,
+        generation=generation,
+        wrap=wrap["wrap"],
+        share=wrap["share"],
+    )

@@ -1,0 +1,96 @@
+"""Invitations and device links: how somebody, or another device, is let in.
+
+Invariant: each is for one use and expires; the database knows no token (``identity.tokens``).
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.events import Event
+from audit.services import record
+from backend.errors import Conflict, Gone, NotFound
+from identity import access
+from identity.actors import Actor
+from identity.models import DeviceLink, HospitalSetup, Invitation, Person
+from identity.tokens import token_hash, token_of_action
+
+Offer = TypeVar("Offer", Invitation, DeviceLink, HospitalSetup)
+INVITATION_LASTS: Final = timedelta(days=3)
+LINK_LASTS: Final = timedelta(minutes=10)
+
+
+@transaction.atomic
+def invite(*, actor: Actor, key: UUID, name: str, title: str, profession: str) -> tuple[str, Invitation]:
+    """Invite a person to the registrar's hospital: ``(token, invitation)``. The same ``key`` gives the same invitation.
+
+    Raises:
+        Conflict: ``idempotency.key_reused`` for another person's details.
+    """
+    actor.require_registrar()
+    token = token_of_action("invitation", actor.person_id, key)
+    details = {"name": name, "title": title, "profession": profession}
+    fields = {"hospital_id": actor.hospital_id, "created_by_id": actor.person_id, "expires_at": timezone.now() + INVITATION_LASTS}
+    invitation, is_new = Invitation.objects.get_or_create(token_hash=token_hash(token), defaults={**details, **fields})
+    if is_new:
+        record(event=Event("identity.invite", actor.agent(), [actor.hospital_id], detail={"profession": profession}))
+    elif details != {field: getattr(invitation, field) for field in details}:
+        raise Conflict("idempotency.key_reused", "This key was used for a different request.")
+    return token, invitation
+
+
+@transaction.atomic
+def offer_link(*, actor: Actor, token: str, sealed: bytes, lasts: timedelta = LINK_LASTS, archive_id: UUID | None = None) -> DeviceLink:
+    """Offer to make another device one of the actor's (or, as registrar, one of the hospital's archive).
+
+    Raises:
+        NotFound: no such archive. Conflict: ``link.token_used``.
+    """
+    person = Person(pk=actor.person_id)
+    if archive_id is not None:
+        actor.require_registrar()
+        person = access.archive_of_own_hospital(actor, archive_id)
+    link = make_link(person_id=person.pk, token=token, sealed=sealed, expires_at=timezone.now() + lasts, device_id=actor.device_id)
+    record(event=Event("identity.offer_link", actor.agent(), [actor.hospital_id]))
+    return link
+
+
+def make_link(*, person_id: UUID, token: str, sealed: bytes, expires_at: datetime, device_id: UUID | None = None) -> DeviceLink:
+    try:
+        with transaction.atomic():
+            return DeviceLink.objects.create(
+                token_hash=token_hash(token), person_id=person_id, created_by_id=device_id, sealed=sealed, expires_at=expires_at
+            )
+    except IntegrityError as error:
+        raise Conflict("link.token_used", "This token was used before. Make another.") from error
+
+
+def invitation_of(token: str, *, lock: bool = False) -> Invitation:
+    """Raises: NotFound: ``invitation.unknown``. Gone: ``invitation.used``, ``invitation.expired``."""
+    found = Invitation.objects.select_for_update(of=["self"]) if lock else Invitation.objects.all()
+    return _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
+
+
+def link_of(token: str, *, lock: bool = False) -> DeviceLink:
+    """Raises: NotFound: ``link.unknown``. Gone: ``link.used``, ``link.expired``."""
+    found = DeviceLink.objects.select_for_update(of=["self"]) if lock else DeviceLink.objects.all()
+    return _open(found.select_related("person").filter(token_hash=token_hash(token)).first(), "link")
+
+
+def setup_of(token: str, *, lock: bool = False) -> HospitalSetup:
+    """Raises: NotFound: ``setup.unknown``. Gone: ``setup.used``, ``setup.expired``."""
+    found = HospitalSetup.objects.select_for_update(of=["self"]) if lock else HospitalSetup.objects.all()
+    return _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "setup")
+
+
+def _open(found: Offer | None, part: str) -> Offer:
+    if found is None:
+        raise NotFound(f"{part}.unknown", "This link is not known here.")
+    if found.used_at is not None:
+        raise Gone(f"{part}.used", "This link was used already.")
+    if found.expires_at <= timezone.now():
+        raise Gone(f"{part}.expired", "This link has expired. Ask for another.")
+    return found

@@ -1,0 +1,93 @@
+"""Who belongs to the hospital.
+
+Invariant: a joined person is a member only by a registrar's signed statement about exactly the keys that person made; a person who leaves
+loses sign-ins, sockets, duties, seals and keys in one transaction.
+"""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.events import Event
+from audit.services import record
+from backend.errors import Conflict
+from backend.realtime import ring_after_commit
+from identity import access
+from identity.actors import Actor
+from identity.models import DeviceLink, Duty, Membership, Person, PrincipalKey, RoleSeal, SeedWrap
+from identity.services import statements
+from identity.services.hospitals import add_generation, own_root, require_keys
+from identity.services.sign_in import end_sign_ins
+
+
+@transaction.atomic
+def approve(*, actor: Actor, person_id: UUID, signed: dict[str, bytes]) -> Membership:
+    """Vouch for a person who joined, after comparing the fingerprints of both keys.
+
+    Raises:
+        NotFound: nobody of this hospital. Conflict: ``member.not_pending`` (``state``), a statement's code. Invalid: a statement's code.
+    """
+    actor.require_registrar()
+    membership = access.membership_at_own_hospital(actor, person_id, states=Membership.State.values)
+    if membership.state != Membership.State.PENDING:
+        raise Conflict("member.not_pending", "This person is not waiting for approval.", state=membership.state)
+    person = membership.person
+    statement = statements.read(signed, kind="member", hospital_id=actor.hospital_id, subject=person.id, by=actor.person_id)
+    offered = {"kem": bytes(membership.offered_kem or b""), "sign": bytes(membership.offered_sign or b"")}
+    require_keys(statement, profile=bytes(person.profile), **offered)
+    row = statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=person.pseudonym)
+    add_generation(principal=person.id, kind=PrincipalKey.Kind.USER, statement=statement, row=row)
+    membership.state, membership.started_at = Membership.State.ACTIVE, timezone.now()
+    membership.save(update_fields=["state", "started_at"])
+    record(event=Event("identity.approve_member", actor.agent(), [actor.hospital_id], subjects={"person": person.pseudonym}))
+    ring_after_commit(access.colleagues(actor.hospital_id), {"t": "members"})
+    return membership
+
+
+@transaction.atomic
+def end(*, actor: Actor, person_id: UUID) -> Membership:
+    """End a membership, also one that still waits, and all that hangs on it. Ending an ended one changes nothing.
+
+    Raises:
+        NotFound: nobody of this hospital. Conflict: ``member.last_registrar``.
+    """
+    actor.require_registrar()
+    membership = access.membership_at_own_hospital(actor, person_id, states=Membership.State.values)
+    if membership.state == Membership.State.ENDED:
+        return membership
+    if membership.is_registrar and _other_registrars(membership) == 0:
+        raise Conflict("member.last_registrar", "The hospital would be without a registrar.")
+    now = timezone.now()
+    membership.state, membership.ended_at = Membership.State.ENDED, now
+    membership.save(update_fields=["state", "ended_at"])
+    end_sign_ins(person=person_id)
+    # Seals before duties: taking duty locks the seal, so no duty begins behind our back.
+    RoleSeal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
+    Duty.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
+    SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
+    DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
+    PrincipalKey.objects.filter(principal=person_id, replaced_at=None).update(replaced_at=now)
+    record(event=Event("identity.end_member", actor.agent(), [actor.hospital_id], subjects={"person": membership.person.pseudonym}))
+    colleagues = access.colleagues(actor.hospital_id)
+    ring_after_commit(colleagues, {"t": "members"})
+    ring_after_commit(colleagues, {"t": "duty"})
+    return membership
+
+
+@transaction.atomic
+def read_pending(*, actor: Actor) -> list[Membership]:
+    """Who joined and waits, oldest first; the reading is audited."""
+    actor.require_registrar()
+    waiting = Membership.objects.filter(hospital=actor.hospital_id, state=Membership.State.PENDING, person__kind=Person.Kind.HUMAN)
+    found = list(waiting.select_related("person").prefetch_related("person__devices__statement").order_by("created_at"))
+    record(event=Event("identity.read_pending", actor.agent(), [actor.hospital_id]))
+    return found
+
+
+def _other_registrars(membership: Membership) -> int:
+    """Locked, so that two registrars cannot end each other in the same second."""
+    locked = Membership.objects.select_for_update().filter(
+        hospital=membership.hospital_id, is_registrar=True, state=Membership.State.ACTIVE
+    )
+    return len([other for other in locked.order_by("id") if other.pk != membership.pk])

@@ -1,0 +1,1 @@
+"""HTTP in, services, HTTP out: a module per noun, its shapes beside it."""

@@ -1,0 +1,51 @@
+"""The own devices; a registrar revokes those of the hospital's members as well."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.idempotency import idempotent
+from identity.fields import SignedSerializer
+from identity.services import devices
+from identity.views.sessions import read
+
+
+class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField()
+    label = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+
+
+class DevicesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    results = DeviceSerializer(many=True)
+
+
+class RevocationSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    statement = SignedSerializer(help_text="Kind device-revoked.")
+
+
+class DevicesView(APIView):
+    """``/devices``"""
+
+    @extend_schema(responses=DevicesSerializer)
+    def get(self, request: Request) -> Response:
+        """All devices the actor ever had."""
+        return Response(DevicesSerializer({"results": devices.read_own(actor=request.actor)}).data)
+
+
+class RevokeDeviceView(APIView):
+    """``/devices/<id>/revoke``"""
+
+    @extend_schema(request=RevocationSerializer, responses=DeviceSerializer)
+    @idempotent
+    def post(self, request: Request, device: UUID) -> Response:
+        """Lock a device out: its sign-ins and sockets end at once."""
+        given = read(RevocationSerializer, request)
+        revoked = devices.revoke(actor=request.actor, device_id=device, signed=given["statement"])
+        return Response(DeviceSerializer(revoked).data)

@@ -1,0 +1,177 @@
+"""What registrars do: approve, end, units, roles, partners."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.idempotency import idempotent
+from identity.authentication import IsRegistrar
+from identity.fields import Base64UrlField, SignedSerializer
+from identity.models import Membership
+from identity.services import hospitals, members, roles
+from identity.services.roles import RoleDraft
+from identity.views.sessions import read
+
+
+class PendingKeysSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    kem = Base64UrlField()
+    sign = Base64UrlField()
+
+
+class PendingSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    person = serializers.UUIDField()
+    name = serializers.CharField()
+    title = serializers.CharField()
+    profession = serializers.CharField()
+    keys = PendingKeysSerializer()
+    profile = Base64UrlField()
+    device_statement = SignedSerializer()
+    joined_at = serializers.DateTimeField()
+
+
+class PendingListSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    results = PendingSerializer(many=True)
+
+
+class ApprovalSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    statement = SignedSerializer(help_text="Kind member, signed by the registrar's user key.")
+
+
+class MembershipSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    person = serializers.UUIDField(source="person_id")
+    state = serializers.ChoiceField(choices=Membership.State.choices)
+
+
+class NewUnitSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+
+
+class SealSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    person = serializers.UUIDField()
+    sealed = Base64UrlField(length=1168)
+
+
+class RoleDraftSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+    unit = serializers.UUIDField(required=False, allow_null=True, default=None)
+    categories = serializers.ListField(child=serializers.SlugField(max_length=32), max_length=32)
+    profile = Base64UrlField(most=2048)
+    statement = SignedSerializer(help_text="Kind role, signed by the registrar's user key.")
+    seals = SealSerializer(many=True, max_length=512)
+    history = Base64UrlField(length=48, required=False, allow_null=True, default=None, help_text="From generation 2 on (protocol 3).")
+
+
+class RoleSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField()
+
+
+class PartnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    hospital = serializers.UUIDField()
+    statement = SignedSerializer(help_text="Kind partner, signed by the registrar's user key.")
+
+
+class AcceptedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    hospital = serializers.UUIDField(source="partner_id")
+
+
+class RegistrarsView(APIView):
+    permission_classes = [IsRegistrar]
+
+
+class PendingView(RegistrarsView):
+    """``/members/pending``"""
+
+    @extend_schema(responses=PendingListSerializer)
+    def get(self, request: Request) -> Response:
+        """People who joined and wait. Compare the fingerprint of both keys with the person before approving."""
+        waiting = members.read_pending(actor=request.actor)
+        return Response(PendingListSerializer({"results": [_pending(membership) for membership in waiting]}).data)
+
+
+class ApproveView(RegistrarsView):
+    """``/members/<person>/approve``"""
+
+    @extend_schema(request=ApprovalSerializer, responses=MembershipSerializer)
+    @idempotent
+    def post(self, request: Request, person: UUID) -> Response:
+        """Vouch for a person: the membership is active."""
+        given = read(ApprovalSerializer, request)
+        return Response(MembershipSerializer(members.approve(actor=request.actor, person_id=person, signed=given["statement"])).data)
+
+
+class EndView(RegistrarsView):
+    """``/members/<person>/end``"""
+
+    @extend_schema(request=None, responses=MembershipSerializer)
+    @idempotent
+    def post(self, request: Request, person: UUID) -> Response:
+        """End a membership with all sign-ins, sockets, duties, seals and keys."""
+        return Response(MembershipSerializer(members.end(actor=request.actor, person_id=person)).data)
+
+
+class UnitsView(RegistrarsView):
+    """``/units``"""
+
+    @extend_schema(request=NewUnitSerializer, responses={201: NewUnitSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Add a unit to the hospital."""
+        given = read(NewUnitSerializer, request)
+        return Response(
+            NewUnitSerializer(hospitals.add_unit(actor=request.actor, unit_id=given["id"], name=given["name"])).data, status=201
+        )
+
+
+class RolesView(RegistrarsView):
+    """``/roles``"""
+
+    @extend_schema(request=RoleDraftSerializer, responses={201: RoleSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create a duty role, or state its next generation or who is eligible."""
+        given = read(RoleDraftSerializer, request)
+        draft = RoleDraft(
+            id=given["id"],
+            name=given["name"],
+            unit_id=given["unit"],
+            categories=given["categories"],
+            profile=given["profile"],
+            seals={seal["person"]: seal["sealed"] for seal in given["seals"]},
+            history=given["history"],
+        )
+        role = roles.state_role(actor=request.actor, draft=draft, signed=given["statement"])
+        return Response(RoleSerializer(role).data, status=201)
+
+
+class PartnersView(RegistrarsView):
+    """``/partners``"""
+
+    @extend_schema(request=PartnerSerializer, responses={201: AcceptedSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Accept another hospital; it takes effect once that hospital has accepted this one."""
+        given = read(PartnerSerializer, request)
+        partnership = hospitals.accept_partner(actor=request.actor, signed=given["statement"], partner_id=given["hospital"])
+        return Response(AcceptedSerializer(partnership).data, status=201)
+
+
+def _pending(membership: Membership) -> dict[str, Any]:
+    person = membership.person
+    stated = min(person.devices.all(), key=lambda device: device.created_at).statement
+    return {
+        "person": person.id,
+        "name": person.name,
+        "title": person.title,
+        "profession": person.profession,
+        "keys": {"kem": membership.offered_kem, "sign": membership.offered_sign},
+        "profile": person.profile,
+        "device_statement": {"h": stated.header, "s": stated.signature},
+        "joined_at": membership.created_at,
+    }

@@ -1,0 +1,192 @@
+"""Session: who am I, sign in, sign out, unlock."""
+
+from typing import Any
+
+from django.middleware.csrf import get_token, rotate_token
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.idempotency import idempotent
+from identity import challenges, passkeys
+from identity.actors import Actor, resolve
+from identity.authentication import IsMember
+from identity.fields import Base64UrlField
+from identity.models import Hospital, SeedWrap
+from identity.services import devices
+from identity.services import sign_in as signing_in
+from identity.views.strangers import StrangersView
+
+STATES = ["anonymous", "pending", "active"]
+LAPSES = ["session.ended", "device.revoked", "membership.ended"]
+
+
+class SessionSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """``lapse``: why the cookie sent is no longer good; on ``device.revoked`` and ``membership.ended`` a client wipes its store."""
+
+    person = serializers.UUIDField(allow_null=True)
+    device = serializers.UUIDField(allow_null=True)
+    hospital = serializers.UUIDField(allow_null=True)
+    state = serializers.ChoiceField(choices=STATES)
+    is_registrar = serializers.BooleanField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    idle_lock_seconds = serializers.IntegerField(allow_null=True)
+    roles_on_duty = serializers.ListField(child=serializers.UUIDField())
+    lapse = serializers.ChoiceField(choices=LAPSES, allow_null=True)
+
+
+class PublicKeySerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """WebAuthn options in the JSON form of ``parseCreationOptionsFromJSON`` and ``parseRequestOptionsFromJSON``."""
+
+    publicKey = serializers.DictField()  # noqa: N815 -- WebAuthn's spelling
+
+
+class SignInSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    credential = serializers.DictField(help_text="The assertion's toJSON(), without prf results.")
+    device = serializers.UUIDField()
+    signature = Base64UrlField(length=64, help_text='Device key over "wardline/1 sign-in" || 0x00 || SHA-256(challenge).')
+    at = serializers.DateTimeField(help_text="The device's clock.")
+
+
+class WrapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    kind = serializers.ChoiceField(choices=SeedWrap.Kind.choices)
+    credential_id = Base64UrlField(allow_null=True)
+    device = serializers.UUIDField(allow_null=True)
+    generation = serializers.IntegerField()
+    wrap = Base64UrlField()
+    share = Base64UrlField()
+
+
+class GenerationSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    generation = serializers.IntegerField()
+    history = Base64UrlField(allow_null=True, help_text="The former generation's seed under this one's.")
+
+
+class KeptWrapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    kind = serializers.ChoiceField(choices=SeedWrap.Kind.choices)
+    generation = serializers.IntegerField()
+
+
+class UnlockSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    wraps = WrapSerializer(many=True)
+    keys = GenerationSerializer(many=True)
+
+
+class NewWrapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    kind = serializers.ChoiceField(choices=SeedWrap.Kind.choices)
+    credential_id = Base64UrlField(most=1024, required=False, allow_null=True, default=None)
+    wrap = Base64UrlField(length=60)
+    share = Base64UrlField(length=32)
+
+
+class SessionView(StrangersView):
+    """``/session``"""
+
+    @extend_schema(responses=SessionSerializer)
+    def get(self, request: Request) -> Response:
+        """Who is signed in. Sets the CSRF cookie."""
+        get_token(request._request)
+        return answer_session(request)
+
+    @extend_schema(request=SignInSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        """Sign in with a passkey on a registered device."""
+        given = read(SignInSerializer, request)
+        signing_in.sign_in(
+            session=request.session,
+            credential=given["credential"],
+            device_id=given["device"],
+            signature=given["signature"],
+            at=given["at"],
+            former=request.actor,
+        )
+        return answer_signed_in(request)
+
+    @extend_schema(request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Sign out. Doing it twice is no error."""
+        if request.actor is not None:
+            signing_in.sign_out(actor=request.actor)
+        request.session.flush()
+        return Response(status=204)
+
+    def get_throttles(self) -> list[Any]:
+        return super().get_throttles() if self.request.method == "POST" else []
+
+
+class SessionOptionsView(StrangersView):
+    """``/session/options``"""
+
+    @extend_schema(request=None, responses=PublicKeySerializer)
+    def post(self, request: Request) -> Response:
+        """A challenge for signing in, good for five minutes and one attempt."""
+        options, challenge = passkeys.request_options()
+        challenges.keep(request.session, challenge, purpose="sign-in")
+        return Response({"publicKey": options})
+
+
+class UnlockView(APIView):
+    """``/session/unlock``"""
+
+    permission_classes = [IsMember]
+
+    @extend_schema(responses=UnlockSerializer)
+    def get(self, request: Request) -> Response:
+        """The wrapped copies of the own seed with the server's shares. Audited."""
+        unlock = devices.unlock(actor=request.actor)
+        return Response({"wraps": [_wrap(wrap) for wrap in unlock.wraps], "keys": GenerationSerializer(unlock.keys, many=True).data})
+
+
+class WrapsView(APIView):
+    """``/session/wraps``"""
+
+    permission_classes = [IsMember]
+
+    @extend_schema(request=NewWrapSerializer, responses={201: KeptWrapSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Keep another wrapped copy of the own seed."""
+        given = read(NewWrapSerializer, request)
+        made = devices.add_wrap(actor=request.actor, **given)
+        # Without the share: this answer is stored for retries, and a share lies in its own table alone.
+        return Response({"kind": made.kind, "generation": made.generation}, status=201)
+
+
+def read(shape: type[serializers.Serializer], request: Request) -> dict[str, Any]:  # type: ignore[type-arg]
+    given = shape(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+def answer_session(request: Request) -> Response:
+    actor, lapse = resolve(request.session.session_key)
+    return Response(SessionSerializer(_session(actor) | {"lapse": lapse}).data)
+
+
+def answer_signed_in(request: Request) -> Response:
+    rotate_token(request._request)
+    return answer_session(request)
+
+
+def _session(actor: Actor | None) -> dict[str, Any]:
+    if actor is None:
+        empty = dict.fromkeys(["person", "device", "hospital", "expires_at", "idle_lock_seconds"])
+        return {**empty, "state": "anonymous", "is_registrar": False, "roles_on_duty": []}
+    lock_after = Hospital.objects.values_list("idle_lock_after", flat=True).get(pk=actor.hospital_id)
+    return {
+        "person": actor.person_id,
+        "device": actor.device_id,
+        "hospital": actor.hospital_id,
+        "state": "pending" if actor.is_pending else "active",
+        "is_registrar": actor.is_registrar,
+        "expires_at": actor.expires_at,
+        "idle_lock_seconds": int(lock_after.total_seconds()),
+        "roles_on_duty": sorted(actor.roles, key=str),
+    }
+
+
+def _wrap(wrap: SeedWrap) -> dict[str, Any]:
+    shown = {"kind": wrap.kind, "credential_id": wrap.passkey.credential_id if wrap.passkey else None, "device": wrap.device_id}
+    return dict(WrapSerializer({**shown, "generation": wrap.generation, "wrap": wrap.wrap, "share": wrap.share}).data)
