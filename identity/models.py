@@ -204,8 +204,9 @@ class SignIn(models.Model):
     method = models.CharField(max_length=16, default="passkey")
     # SHA-256 of the session cookie: one indexed look-up per request, and no cookie in a dump of this table.
     session_digest = models.BinaryField(max_length=32, unique=True)
-    # SHA-256 of the WebAuthn challenge: an assertion makes one sign-in, whatever the session store says when two arrive at once.
-    challenge_digest = models.BinaryField(max_length=32, unique=True)
+    # SHA-256 of the WebAuthn challenge: an assertion makes one sign-in, whatever the session store says when two arrive at once. Null for
+    # other methods.
+    challenge_digest = models.BinaryField(max_length=32, unique=True, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ("method", models.CharField(default="passkey", max_length=16)),
                 ("session_digest", models.BinaryField(max_length=32, unique=True)),
-                ("challenge_digest", models.BinaryField(max_length=32, unique=True)),
+                ("challenge_digest", models.BinaryField(max_length=32, null=True, unique=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("expires_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),

@@ -30,7 +30,7 @@ class PendingSerializer(serializers.Serializer):  # type: ignore[type-arg]
     profession = serializers.CharField()
     keys = PendingKeysSerializer()
     profile = Base64UrlField()
-    device_statement = SignedSerializer()
+    statement = SignedSerializer(help_text="Kind device, signed by the key offered.")
     joined_at = serializers.DateTimeField()
 
 
@@ -172,6 +172,6 @@ def _pending(membership: Membership) -> dict[str, Any]:
         "profession": person.profession,
         "keys": {"kem": membership.offered_kem, "sign": membership.offered_sign},
         "profile": person.profile,
-        "device_statement": {"h": stated.header, "s": stated.signature},
+        "statement": {"h": stated.header, "s": stated.signature},
         "joined_at": membership.created_at,
     }
