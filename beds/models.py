@@ -94,6 +94,7 @@ class Capacity(models.Model):
     reporter = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     source = models.CharField(max_length=8, choices=Source, default=Source.MANUAL)
     version = models.PositiveIntegerField(default=1)  # If-Match
+    held: int  # promises standing now; annotated where it is read, never stored
 
     class Meta:
         constraints = [

@@ -42,7 +42,7 @@ class UnitFigures(serializers.Serializer):
     capabilities = serializers.ListField(child=serializers.ChoiceField(Capability.choices))
     reported_at = serializers.DateTimeField()
     is_stale = serializers.BooleanField(help_text="Older than the hospital's own limit.")
-    source = serializers.ChoiceField(Capacity.Source.choices)
+    source = serializers.ChoiceField(Capacity.Source.choices)  # type: ignore[assignment]
     version = serializers.IntegerField(help_text="For If-Match.")
 
 
@@ -97,7 +97,7 @@ class NewRequest(serializers.Serializer):
     age_band = serializers.ChoiceField(AgeBand.choices, required=False, allow_blank=True)
     sex = serializers.ChoiceField(Sex.choices, required=False, allow_blank=True, help_text="Only where it matters for the room.")
     transport_mode = serializers.ChoiceField(TransportMode.choices, required=False, allow_blank=True)
-    candidates = NewCandidate(many=True, allow_empty=False, max_length=ASKED_AT_MOST)
+    candidates = NewCandidate(many=True, allow_empty=False, max_length=ASKED_AT_MOST)  # type: ignore[call-arg]
 
 
 class StepIn(serializers.Serializer):
@@ -138,7 +138,7 @@ class CandidateOut(serializers.ModelSerializer):
 
     class Meta:
         model = Candidate
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "hospital",
             "role",

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.request import Request as HttpRequest
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -17,7 +17,15 @@ from backend.pagination import Page
 from beds import access, serializers, services
 from beds.services.board import unit_row
 from beds.transitions import STEPS, Side
+from identity.actors import Actor
 from messaging.envelopes import read_envelope, read_epoch
+
+
+class HttpRequest(Request):
+    """After authentication: somebody is signed in."""
+
+    actor: Actor
+
 
 BY_PEOPLE = sorted(action for action, step in STEPS.items() if step.by != Side.CLOCK)
 IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", UUID, OpenApiParameter.HEADER, required=True)

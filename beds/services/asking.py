@@ -15,7 +15,7 @@ from backend.errors import Conflict, Invalid
 from beds import access
 from beds.models import Candidate, Request
 from beds.services.promises import database_now
-from beds.services.telling import mover, record_step, ring_request
+from beds.services.telling import mover, record_step, tell
 from beds.transitions import ACKNOWLEDGE_WITHIN, State
 from identity.actors import Actor
 from identity.models import DutyRole
@@ -70,7 +70,7 @@ def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequenc
     for one in asked:
         if one.message is not None:
             send_message(actor=actor, conversation_id=one.conversation, envelope=one.message)
-    ring_request(request, candidates)
+    tell(request, candidates, by=mover(actor, role))
     return access.request_of(actor, request_id)
 
 
@@ -111,7 +111,7 @@ def acknowledge_within(settings: dict[str, int], urgency: str) -> int:
 def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked]) -> None:
     """Members: the requester, the role acted in, the role asked; messaging adds the archives of both hospitals."""
     for one in asked:
-        members = {actor.person_id, role, one.role} - {None}
+        members = {actor.person_id, one.role} | ({role} if role else set())
         _, is_new = create_conversation(actor=actor, id=one.conversation, kind="case", members=members, epoch=one.epoch, role=role)
         if not is_new:
             raise Conflict("conversation.id_reused", "Each candidate has a conversation of its own.")

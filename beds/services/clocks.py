@@ -15,7 +15,7 @@ from beds.models import Candidate, Request
 from beds.services.asking import acknowledge_within
 from beds.services.moving import move, write_history
 from beds.services.promises import database_now, live_holds
-from beds.services.telling import THE_CLOCK, push, record_step, ring_request
+from beds.services.telling import THE_CLOCK, record_step, tell
 from beds.transitions import ESCALATIONS_AT_MOST, State
 
 BATCH = 200
@@ -46,7 +46,7 @@ def _expire(request: Request, candidate_id: UUID) -> bool:
     if candidate is None or live_holds(database_now()).filter(candidate=candidate).exists():
         return False
     move(request, candidate, "expire", by=THE_CLOCK)
-    ring_request(request, [candidate])
+    tell(request, [candidate], by=THE_CLOCK)
     return True
 
 
@@ -60,7 +60,7 @@ def _raise_or_give_up(request: Request, candidate_id: UUID) -> bool:
         move(request, candidate, "give-up", by=THE_CLOCK)
     else:
         _raise(request, candidate, now)
-    ring_request(request, [candidate])
+    tell(request, [candidate], by=THE_CLOCK)
     return True
 
 
@@ -73,4 +73,3 @@ def _raise(request: Request, candidate: Candidate, now: datetime) -> None:
     Candidate.objects.filter(pk=candidate.pk).update(escalation=F("escalation") + 1, acknowledge_by=again)
     write_history(candidate, "escalate", by=THE_CLOCK, source=candidate.state, now=now)
     record_step(by=THE_CLOCK, verb="escalate", request=request, candidate=candidate)
-    push(request, candidate)

@@ -15,7 +15,7 @@ from backend.errors import Conflict, Invalid
 from beds import access
 from beds.models import Candidate, Request, Transition
 from beds.services.promises import database_now, end_promise, keep_promise, place_hold, turn_into_occupancy
-from beds.services.telling import Mover, mover, record_step, ring_board, ring_request
+from beds.services.telling import Mover, mover, record_step, ring_board, tell
 from beds.transitions import CANCEL_REASONS, COMMITTED, OPEN, OTHER_CONFIRMED, STEPS, TERMINAL, State
 from identity.actors import Actor
 
@@ -53,7 +53,7 @@ def take_step(
         if action == "hold":
             place_hold(candidate=candidate, capacity_id=capacity, bed_id=bed, minutes=hold_minutes)
             ring_board(candidate.hospital_id)
-        ring_request(request, [candidate])
+        tell(request, [candidate], by=by)
     return access.candidate_of(actor, candidate_id)
 
 
@@ -68,7 +68,7 @@ def _confirm(request: Request, candidate: Candidate, by: Mover) -> None:
     for other in others:
         move(request, other, "withdraw", by=by, reason=OTHER_CONFIRMED)
     keep_promise(candidate)
-    ring_request(request, [candidate, *others])
+    tell(request, [candidate, *others], by=by)
 
 
 @transaction.atomic(savepoint=False)
@@ -87,7 +87,7 @@ def cancel_request(*, actor: Actor, request_id: UUID, reason: str, role: UUID | 
         raise Conflict("request.closed", "Every hospital's part of this request has ended.")
     for candidate in candidates:
         move(request, candidate, "cancel", by=by, reason=reason)
-    ring_request(request, candidates)
+    tell(request, candidates, by=by)
 
 
 def check_reason(known: frozenset[str], reason: str) -> None:

@@ -50,17 +50,17 @@ def record_step(*, by: Mover, verb: str, request: Request, candidate: Candidate,
 
 def people_concerned(request: Request, candidates: Iterable[Candidate]) -> set[UUID]:
     """The requester, and whoever holds the request's and the candidates' duty roles now."""
-    principals = {request.requester_id, request.role_id, *(candidate.role_id for candidate in candidates)} - {None}
+    principals = {request.requester_id, *(candidate.role_id for candidate in candidates)} | (
+        {request.role_id} if request.role_id else set()
+    )
     return {person for people in people_behind(principals).values() for person in people}
 
 
-def ring_request(request: Request, candidates: Iterable[Candidate]) -> None:
-    ring_after_commit(people_concerned(request, candidates), {"t": "request", "request": str(request.pk)})
-
-
-def push(request: Request, candidate: Candidate) -> None:
-    """Wake the phones of the people concerned: the other side to answer, the sender to know that nobody has."""
-    owe_push(people_concerned(request, [candidate]), is_urgent=request.urgency != Urgency.ROUTINE)
+def tell(request: Request, candidates: Iterable[Candidate], *, by: Mover) -> None:
+    """Ring everybody concerned, and wake the phones of all but who did it."""
+    people = people_concerned(request, candidates)
+    ring_after_commit(people, {"t": "request", "request": str(request.pk)})
+    owe_push(people - {by.person}, is_urgent=request.urgency != Urgency.ROUTINE)
 
 
 def ring_board(hospital_id: UUID) -> None:
