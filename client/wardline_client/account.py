@@ -13,9 +13,10 @@ from wardline_client import joining, pictures
 from wardline_client.authenticator import SoftwareAuthenticator
 from wardline_client.beds import Beds
 from wardline_client.conversations import Conversation, Conversations, Received
+from wardline_client.founding import Founded, found_hospital
 from wardline_client.http import Api
 from wardline_client.keyring import Keyring
-from wardline_client.protocol import Revocation
+from wardline_client.protocol import Profile, Revocation
 from wardline_client.protocol.bodies import Identity, Image, Text
 from wardline_client.registrar import Registrar
 from wardline_client.session import Session, utc_now
@@ -38,6 +39,12 @@ class Account:
         """Take up an invitation with a passkey of its own; a registrar approves afterwards."""
         joined = joining.join(api, invitation, SoftwareAuthenticator(api.origin), label=label, unit=unit)
         return cls(joined.session, joined.recovery_code)
+
+    @classmethod
+    def found(cls, api: Api, token: str, profile: Profile, *, label: str = "Python") -> tuple[Self, Founded]:
+        """Set a hospital up as its first registrar; the codes to print are in the second."""
+        founded = found_hospital(api, token, profile, label=label)
+        return cls(founded.session, founded.recovery_code), founded
 
     @classmethod
     def claim(cls, api: Api, link: str, *, label: str = "Python") -> Self:
@@ -71,8 +78,8 @@ class Account:
     def sign_out(self) -> None:
         self.session.sign_out()
 
-    def make_device_link(self) -> str:
-        return joining.make_device_link(self.session)
+    def make_device_link(self, minutes: int = 10) -> str:
+        return joining.make_device_link(self.session, minutes)
 
     def revoke_device(self, device: UUID, reason: str) -> None:
         """End one of one's own devices: ``lost stolen replaced left other``."""

@@ -80,8 +80,9 @@ class Beds:
         answer: Json = self.session.api.post(f"candidates/{candidate}/{action}", body)
         return answer
 
-    def cancel(self, request: UUID, reason: str) -> Json:
-        answer: Json = self.session.api.post(f"requests/{request}/cancel", {"reason": reason})
+    def cancel(self, request: UUID, reason: str, role: UUID | None = None) -> Json:
+        body = {"reason": reason, "role": str(role) if role else None}
+        answer: Json = self.session.api.post(f"requests/{request}/cancel", body)
         return answer
 
     def _candidate(self, asked: UUID, question: str, urgency: str, role: UUID | None) -> Json:

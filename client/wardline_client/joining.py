@@ -69,8 +69,8 @@ def claim(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: s
     return Session(api, keyring)
 
 
-def make_device_link(session: Session) -> str:
-    """The fragment a new device of the same person opens, e.g. as a QR code."""
+def make_device_link(session: Session, minutes: int = 10) -> str:
+    """The fragment a new device of the same person opens, e.g. as a QR code. More than 10 ``minutes`` only the demo grants."""
     token, secret = encode(os.urandom(32)), os.urandom(32)
     keyring = session.keyring
     payload = LinkPayload(
@@ -81,7 +81,7 @@ def make_device_link(session: Session) -> str:
         root=keyring.root,
     )
     sealed = seal_link_payload(payload=payload, secret=secret, token=token)
-    session.api.post("device-links", {"token": token, "sealed": encode(sealed)})
+    session.api.post("device-links", {"token": token, "sealed": encode(sealed), "minutes": minutes})
     return format_link(token, secret)
 
 

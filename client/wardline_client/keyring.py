@@ -14,7 +14,7 @@ from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.hpke import KemKey
 from wardline_client.protocol.keys import PrincipalKeys, new_seed, open_history, open_role_seed
 from wardline_client.protocol.signing import SigningKey
-from wardline_client.protocol.statements import Statement
+from wardline_client.protocol.statements import RoleKeys, Statement
 
 Json = dict[str, Any]
 
@@ -68,7 +68,10 @@ class Keyring:
                 seed = open_role_seed(sealed=sealed, user_kem=self.keys.kem, role_statement=statement.h)
             except ProtocolError:
                 continue
-            seeds[generation] = seed
+            body = statement.body
+            # Anybody can seal to a public key: only the seed behind the key that was stated is the role's.
+            if isinstance(body, RoleKeys) and body.kem == PrincipalKeys(seed).kem.public:
+                seeds[generation] = seed
         if generation not in seeds:
             raise ProtocolError("wrap.unreadable", f"seed of role {role}")
         _open_back(seeds, history, role)

@@ -117,6 +117,11 @@ class Registrar:
         statement = self.sign("partner", hospital, Partner(root))
         self.session.api.post("partners", {"hospital": str(hospital), "statement": as_json(statement)})
 
+    def add_unit(self, name: str) -> UUID:
+        unit = uuid4()
+        self.session.api.post("units", {"id": str(unit), "name": name})
+        return unit
+
     def revoke(self, device: UUID, owner: UUID, reason: str) -> None:
         """End a device: ``lost stolen replaced left other``."""
         statement = self.sign("device-revoked", device, Revocation(owner, reason))
@@ -149,7 +154,7 @@ class Registrar:
         shown = parse_profile(profile)
         if (shown.name, shown.title, shown.profession) != (row["name"], row["title"], row["profession"]):
             raise ProtocolError("statement.no_chain", "the profile is not the one listed")
-        device = parse_statement(decode(row["statement"]["h"]), decode(row["statement"]["s"]))
+        device = parse_statement(decode(row["device_statement"]["h"]), decode(row["device_statement"]["s"]))
         verify_statement(device, sign)
         person = UUID(row["person"])
         if device.by != person:

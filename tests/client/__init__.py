@@ -1,0 +1,1 @@
+"""The Python client against the service: real views, real database, real keys."""

@@ -1,0 +1,140 @@
+"""A person's night with the Python client."""
+
+import io
+
+import pytest
+from PIL import Image as Picture
+
+from tests.client.conftest import browser
+from wardline_client.account import Account
+from wardline_client.founding import make_archive_link
+from wardline_client.http import ApiError
+from wardline_client.protocol import ProtocolError
+from wardline_client.protocol.bodies import Image, Text
+from wardline_client.protocol.hpke import KemKey
+
+
+def asked(adler, clinic, **changes):
+    need = {"category": "icu-high", "urgency": "urgent", "age_band": "", "sex": "", "transport_mode": ""}
+    return adler.request_bed(asked_roles=[clinic], question="ARDS, 52, bed free?", **need | changes)
+
+
+def conversation_of(request):
+    from uuid import UUID
+
+    return UUID(request["candidates"][0]["conversation"])
+
+
+def test_two_people_of_two_hospitals_write_to_each_other(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "Guten Abend")
+    (received,) = brandt.open(here.id)
+    brandt.send_text(here.id, "Guten Abend, Frau Adler")
+    answers = adler.open(here.id)
+
+    assert (received.body, received.by, received.problem) == (Text("Guten Abend"), adler.person, None)
+    assert [answer.body for answer in answers] == [Text("Guten Abend"), Text("Guten Abend, Frau Adler")]
+    assert brandt.session.book.profile(adler.person).name == "Ada Adler"
+    assert brandt.open(here.id) != []
+    assert brandt.open(here.id) == []
+
+
+def test_a_colleague_who_is_no_member_sees_nothing(adler, brandt, nord):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "Guten Abend")
+
+    with pytest.raises(ApiError) as refused:
+        nord.hire("Otto Outsider").open(here.id)
+
+    assert refused.value.status == 404
+
+
+def test_a_bed_is_asked_for_and_the_question_read_by_whoever_is_on_duty(adler, brandt, clinic):
+    request = asked(adler, clinic)
+    (received,) = brandt.open(conversation_of(request))
+    candidate = brandt.beds.requests("open")[0]["candidates"][0]
+    acknowledged = brandt.beds.act(candidate["id"], "acknowledge", role=clinic)
+
+    assert received.body == Text("ARDS, 52, bed free?")
+    assert acknowledged["state"] == "acknowledged"
+
+
+def test_the_next_on_duty_reads_what_was_written_before(adler, brandt, clinic, nord):
+    request = asked(adler, clinic)
+    cora = nord.hire("Cora Clemens")
+    nord_role = nord.registrar.registrar
+    with pytest.raises(ProtocolError):
+        nord_role.create_role(name="ICU coordination", eligible=[brandt.person, cora.person], id=clinic)
+    with pytest.raises(ApiError) as refused:
+        cora.open(conversation_of(request))
+
+    assert refused.value.status == 404
+
+
+def test_a_photograph_arrives_as_it_was_cleaned(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    out = io.BytesIO()
+    Picture.effect_noise((1_400, 1_000), 90).convert("RGB").save(out, "JPEG", quality=98)
+    adler.send_photograph(here.id, out.getvalue(), caption="Wunde")
+    (received,) = brandt.open(here.id)
+
+    assert isinstance(received.body, Image)
+    with Picture.open(io.BytesIO(brandt.open_photograph(received.body))) as picture:
+        assert picture.size == (1_400, 1_000)
+
+
+def test_another_device_signs_in_and_reads_everything(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "Guten Abend")
+    tablet = Account.claim(browser(), brandt.make_device_link())
+    fresh = Account.load(browser(), tablet.dump())
+    session = fresh.sign_in()
+
+    assert session["state"] == "active"
+    assert [message.body for message in fresh.open(here.id)] == [Text("Guten Abend")]
+
+
+def test_a_device_that_was_revoked_is_out_and_what_it_signed_stays_readable(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    tablet = Account.claim(browser(), adler.make_device_link())
+    tablet.open(here.id)
+    tablet.send_text(here.id, "vom Tablet")
+    adler.revoke_device(tablet.session.keyring.device, "stolen")
+    (received,) = brandt.open(here.id)
+
+    assert received.body == Text("vom Tablet")
+    with pytest.raises(ApiError) as refused:
+        tablet.send_text(here.id, "again")
+    assert refused.value.status == 401
+
+
+def test_the_archive_opens_what_its_hospitals_people_write(adler, brandt, mitte):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "Guten Abend")
+    link = make_archive_link(mitte.registrar.session, mitte.founded.archive, mitte.founded.archive_seed)
+    gateway = Account.claim(browser(), link)
+
+    assert [message.body for message in gateway.open(here.id)] == [Text("Guten Abend")]
+
+
+def test_a_new_epoch_takes_over_for_both(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "one")
+    brandt.open(here.id)
+    adler.conversations.rotate(here.id)
+    brandt.send_text(here.id, "two")
+    received = adler.open(here.id)
+
+    assert [message.body for message in received] == [Text("one"), Text("two")]
+    assert brandt.conversations.get(here.id).epoch == 2
+
+
+def test_nothing_is_sealed_to_somebody_the_service_merely_lists(adler, brandt, monkeypatch):
+    book = adler.session.book
+    book.refresh()
+    stranger = KemKey(bytes(32))
+    listed = {"id": "00000000-0000-4000-8000-000000000001", "hospital": str(adler.session.keyring.hospital)}
+    book.listed["people"].append(listed | {"kind": "archive", "profile": "", "kem": stranger.kid.hex()})
+
+    with pytest.raises(ProtocolError, match=r"statement\.no_chain"):
+        adler.talk_to(brandt.person)
