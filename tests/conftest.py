@@ -1,0 +1,30 @@
+"""What all tests share: the database, and the cast."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from tests.cast import Night
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest, django_test_environment: None, django_db_blocker: DjangoDbBlocker, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """As pytest-django's own, which makes a database only if some test carries its mark: those of ``night`` do not."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=request.config.option.verbose, interactive=False, aliases={"default"}, serialized_aliases=set())
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=request.config.option.verbose)
+
+
+@pytest.fixture
+def night(django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
+    """The people of the night story (``tests/cast.py``)."""
+    with django_db_blocker.unblock():
+        yield Night(monkeypatch)
+        connection.close()
