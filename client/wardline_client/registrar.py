@@ -154,7 +154,7 @@ class Registrar:
         shown = parse_profile(profile)
         if (shown.name, shown.title, shown.profession) != (row["name"], row["title"], row["profession"]):
             raise ProtocolError("statement.no_chain", "the profile is not the one listed")
-        device = parse_statement(decode(row["device_statement"]["h"]), decode(row["device_statement"]["s"]))
+        device = parse_statement(decode(row["statement"]["h"]), decode(row["statement"]["s"]))
         verify_statement(device, sign)
         person = UUID(row["person"])
         if device.by != person:

@@ -1,6 +1,7 @@
 """A person's night with the Python client."""
 
 import io
+from uuid import UUID
 
 import pytest
 from PIL import Image as Picture
@@ -20,8 +21,6 @@ def asked(adler, clinic, **changes):
 
 
 def conversation_of(request):
-    from uuid import UUID
-
     return UUID(request["candidates"][0]["conversation"])
 
 
@@ -35,7 +34,7 @@ def test_two_people_of_two_hospitals_write_to_each_other(adler, brandt):
     assert (received.body, received.by, received.problem) == (Text("Guten Abend"), adler.person, None)
     assert [answer.body for answer in answers] == [Text("Guten Abend"), Text("Guten Abend, Frau Adler")]
     assert brandt.session.book.profile(adler.person).name == "Ada Adler"
-    assert brandt.open(here.id) != []
+    assert [message.by for message in brandt.open(here.id)] == [brandt.person]
     assert brandt.open(here.id) == []
 
 
@@ -59,16 +58,41 @@ def test_a_bed_is_asked_for_and_the_question_read_by_whoever_is_on_duty(adler, b
     assert acknowledged["state"] == "acknowledged"
 
 
-def test_the_next_on_duty_reads_what_was_written_before(adler, brandt, clinic, nord):
-    request = asked(adler, clinic)
+def test_who_becomes_eligible_later_reads_what_was_written_before(adler, brandt, nord):
+    office = nord.registrar
+    role = office.registrar.create_role(name="ICU coordination", eligible=[brandt.person, office.person])
+    request = asked(adler, role)
     cora = nord.hire("Cora Clemens")
-    nord_role = nord.registrar.registrar
-    with pytest.raises(ProtocolError):
-        nord_role.create_role(name="ICU coordination", eligible=[brandt.person, cora.person], id=clinic)
-    with pytest.raises(ApiError) as refused:
-        cora.open(conversation_of(request))
+    office.registrar.create_role(name="ICU coordination", eligible=[cora.person, office.person], id=role)
+    cora.take_duty(role)
 
+    assert [message.body for message in cora.open(conversation_of(request))] == [Text("ARDS, 52, bed free?")]
+    with pytest.raises(ApiError) as refused:
+        brandt.take_duty(role)
     assert refused.value.status == 404
+
+
+def test_a_registrar_without_the_roles_seed_cannot_replace_it(brandt, clinic, nord):
+    with pytest.raises(ProtocolError, match=r"wrap\.unreadable"):
+        nord.registrar.registrar.create_role(name="ICU coordination", eligible=[brandt.person], id=clinic)
+
+
+def test_a_former_colleague_is_out(adler, brandt, nord):
+    here = adler.talk_to(brandt.person)
+    nord.registrar.registrar.end_membership(brandt.person)
+
+    with pytest.raises(ApiError) as refused:
+        brandt.open(here.id)
+    assert refused.value.status == 401
+
+
+def test_the_same_envelope_twice_is_one_message(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    envelope = adler.conversations.seal(here.id, Text("once"))
+    first, second = (adler.api.post(f"conversations/{here.id}/messages", {"envelope": envelope}) for _ in range(2))
+
+    assert first == second
+    assert [message.body for message in brandt.open(here.id)] == [Text("once")]
 
 
 def test_a_photograph_arrives_as_it_was_cleaned(adler, brandt):
