@@ -5,6 +5,7 @@ outside of the database: a restored or rewritten database makes signing stop, wi
 """
 
 import logging
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -33,9 +34,10 @@ def origin_of(log: UUID) -> str:
     return f"{settings.AUDIT_ORIGIN}/{log}"
 
 
-def verifier_key_of(log: UUID) -> str:
-    """The public half with which a log's checkpoints are checked."""
-    return verifier_key(origin_of(log), signing_key())
+def verifier_keys(logs: Iterable[UUID]) -> dict[UUID, str]:
+    """The public halves with which the checkpoints of these logs are checked."""
+    key = signing_key()
+    return {log: verifier_key(origin_of(log), key) for log in logs}
 
 
 def sign_checkpoints() -> int:

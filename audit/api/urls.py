@@ -1,3 +1,7 @@
-"""Addresses of the audit log."""
+"""Addresses of the audit log under ``/api/v1/``."""
 
-urlpatterns: list = []
+from django.urls import path
+
+from audit.api import views
+
+urlpatterns = [path("audit/export", views.Export.as_view())]

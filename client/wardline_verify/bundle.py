@@ -7,7 +7,7 @@ make the signed root, and the earlier checkpoint, if one was brought, lies on th
 import binascii
 import hashlib
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -146,29 +146,26 @@ class _Reader:
         if self.saved and self.tree.size == self.saved.size:
             self.saved_root = self.tree.root()
 
-    def _content(self, leaf: bytes, openings: dict[str, Any]) -> None:
-        try:
-            event = json.loads(leaf)
-            at, outcome, action = event["at"], event["outcome"], event["action"]
-            commitments = event.get("commitments", {})
-        except (ValueError, KeyError, TypeError, AttributeError):
+    def _content(self, leaf: bytes, openings: object) -> None:
+        event = _event(leaf)
+        if event is None or not isinstance(openings, dict):
             # Whether it was signed like this, the root says; what it says, nobody can tell.
             self.report.find(Verdict.UNUSABLE, "unreadable_leaf", self.next_index)
             return
-        self.report.first_at, self.report.last_at = self.report.first_at or at, at
-        self.report.outcomes[outcome] += 1
-        self.erasures += action == "privacy.erased"
-        for name, commitment in commitments.items():
+        self.report.first_at, self.report.last_at = self.report.first_at or event["at"], event["at"]
+        self.report.outcomes[event["outcome"]] += 1
+        self.erasures += event["action"] == "privacy.erased"
+        for name, commitment in event["commitments"].items():
             self._opening(name, commitment, openings.get(name))
 
-    def _opening(self, name: str, commitment: str, opening: dict[str, Any] | None) -> None:
+    def _opening(self, name: str, commitment: str, opening: object) -> None:
         """``SHA-256("wardline-audit/1 opening" 0x00 name 0x00 salt value)``, base64; salt 32 bytes."""
-        if opening is None:
+        if not isinstance(opening, dict):
             self.report.erased += 1
             return
         salt, value = _bytes(opening, "salt"), _text(opening, "value").encode()
         digest = hashlib.sha256(b"wardline-audit/1 opening\0" + name.encode() + b"\0" + salt + value).digest()
-        if len(salt) != 32 or digest != b64decode(commitment):
+        if len(salt) != 32 or b64encode(digest).decode() != commitment:
             self.report.find(Verdict.TAMPERED, "wrong_opening", f"{self.next_index} {name}")
 
     def _close(self, checkpoint: Checkpoint, is_ended: bool) -> None:
@@ -203,11 +200,24 @@ def _cut_off_is_none(line: bytes) -> dict[str, Any] | None:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         members = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unusable("bad_line", line[:40].decode(errors="replace")) from None
     if not isinstance(members, dict):
         raise Unusable("bad_line", line[:40].decode(errors="replace"))
     return members
+
+
+def _event(leaf: bytes) -> dict[str, Any] | None:
+    """The few members that are looked at, ``None`` when they are not what they should be."""
+    try:
+        event = json.loads(leaf)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or event.get("v") != 1:
+        return None
+    event.setdefault("commitments", {})
+    are_texts = all(isinstance(event.get(name), str) for name in ("at", "action", "outcome"))
+    return event if are_texts and isinstance(event["commitments"], dict) else None
 
 
 def _text(members: dict[str, Any], name: str) -> str:

@@ -99,7 +99,12 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
     lines += [f"  + {line}" for line in checked] + [f"  ! {line}" for line in findings]
     if is_self_attested:
         lines.append(texts["own_key"])
-    print("\n".join(lines), file=out)
+    print("\n".join(_printable(line) for line in lines), file=out)
+
+
+def _printable(line: str) -> str:
+    """A bundle is somebody else's words: no control character of it may move the cursor over our verdict."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def _language() -> str:

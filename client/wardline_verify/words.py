@@ -57,7 +57,7 @@ TEXTS = {
         "signature": "der Prüfpunkt ist mit dem Schlüssel des Protokolls unterschrieben",
         "root": "alle Einträge sind da, und zusammen ergeben sie die unterschriebene Wurzel",
         "saved": "der frühere Prüfpunkt liegt auf dem Weg zu diesem",
-        "own_key": "HINWEIS: Der Schlüssel stammt aus dem Export selbst. Das findet Schäden, keine Fälschung: Schlüssel mit --key oder --policy mitbringen.",
+        "own_key": "HINWEIS: Der Schlüssel ist aus dem Export selbst. Das findet Schäden, keine Fälschung: --key oder --policy nutzen.",
         "log": "Protokoll",
         "entries": "Ereignisse",
         "period": "von {0} bis {1}",

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.exceptions import ImproperlyConfigured
 
-from audit.checkpoints import ForkRefused, origin_of, sign_checkpoint, sign_checkpoints, verifier_key_of
+from audit.checkpoints import ForkRefused, origin_of, sign_checkpoint, sign_checkpoints, verifier_keys
 from audit.keys import signing_key
 from audit.notes import checkpoint_text, key_id, sign
 from audit.sequencer import integrate
@@ -25,7 +25,7 @@ def test_a_checkpoint_is_a_signed_note_over_size_and_root(hospital):
     origin, size, root = text.split("\n")
     assert (origin, size, b64decode(root)) == (origin_of(hospital.log.id), "5", root_by_the_book(hospital.hashes()))
     dash, name, signature = signatures.split()
-    public = b64decode(verifier_key_of(hospital.log.id).split("+", 2)[2])
+    public = b64decode(verifier_keys([hospital.log.id])[hospital.log.id].split("+", 2)[2])
     assert (dash, name, public[:1]) == ("\u2014", origin, b"\x01")
     assert b64decode(signature)[:4] == key_id(name, public)
     Ed25519PublicKey.from_public_bytes(public[1:]).verify(b64decode(signature)[4:], f"{text}\n".encode())

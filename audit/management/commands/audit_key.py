@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from audit.checkpoints import verifier_key_of
+from audit.checkpoints import verifier_keys
 from audit.keys import create
 from audit.models import Log
 
@@ -21,5 +21,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["create"]:
             create(Path(settings.AUDIT_KEY_FILE))
-        for log in Log.objects.order_by("created_at", "id"):
-            self.stdout.write(verifier_key_of(log.id))
+        logs = Log.objects.order_by("created_at", "id").values_list("id", flat=True)
+        for key in verifier_keys(logs).values():
+            self.stdout.write(key)

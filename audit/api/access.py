@@ -1,0 +1,37 @@
+"""The only lookups of logs by id.
+
+Invariant: hashes are for everybody, events for the registrar of the hospital whose log it is; to everybody else such a log has no entries,
+whether it exists or not.
+"""
+
+from uuid import UUID
+
+from audit.models import Checkpoint, Log
+from backend.errors import NotFound
+from identity.actors import Actor
+
+
+def newest_checkpoint(log: UUID) -> Checkpoint:
+    """What was last signed of a log.
+
+    Raises:
+        NotFound: no such log, or it is so new that nothing of it is signed.
+    """
+    checkpoint = Checkpoint.objects.filter(log=log).order_by("-size").first()
+    if checkpoint is None:
+        raise NotFound
+    return checkpoint
+
+
+def log_of_registrar(actor: Actor, log: UUID | None = None) -> Log:
+    """The log of the actor's own hospital; with ``log``, only if it is that one.
+
+    Raises:
+        Forbidden: ``registrar.required``.
+        NotFound: another hospital's, the operator's, none, or nothing has happened in the hospital yet.
+    """
+    actor.require_registrar()
+    own = Log.objects.filter(hospital=actor.hospital_id).first()
+    if own is None or log not in (None, own.id):
+        raise NotFound
+    return own

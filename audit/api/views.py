@@ -1,0 +1,57 @@
+"""The registrar's calls of the audit log.
+
+Invariant: whoever takes a log out of the house is in the log, before the first byte leaves.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import transaction
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from audit.api.access import log_of_registrar, newest_checkpoint
+from audit.api.export import bundle
+from audit.api.log_views import NEVER, AnyAccept
+from audit.events import Event
+from audit.services import record
+
+
+class Export(APIView):
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        operation_id="audit_export",
+        responses={
+            (200, "application/x-ndjson"): OpenApiResponse(
+                OpenApiTypes.STR, "The signed bundle, one JSON object a line (docs/audit-log.md)."
+            )
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The own hospital's whole log up to its newest checkpoint, for `wardline-verify`. Registrars only; audited."""
+        actor = request.actor
+        log = log_of_registrar(actor)
+        checkpoint = newest_checkpoint(log.id)
+        detail = {"size": checkpoint.size}
+        with transaction.atomic():
+            record(
+                event=Event(
+                    action="audit.export", agent=actor.agent(), hospitals=[actor.hospital_id], subjects={"log": log.id}, detail=detail
+                )
+            )
+        pieces = bundle(log, checkpoint)
+        # An ASGI server would gather an ordinary iterator in memory before it sends the first byte.
+        content = _in_turns(pieces) if isinstance(request._request, ASGIRequest) else pieces
+        name = f"audit-{log.id}-{checkpoint.size}.ndjson"
+        headers = {"Cache-Control": NEVER, "Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(content, content_type="application/x-ndjson", headers=headers)
+
+
+async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+        yield piece
