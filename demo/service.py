@@ -112,7 +112,7 @@ class Service:
             self._lock.close()
 
 
-CELERY = ("celery", "-A", "backend.celery")
+CELERY = ("celery", "--quiet", "-A", "backend.celery")
 
 
 def address_of(port: int) -> str:

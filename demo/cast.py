@@ -1,0 +1,142 @@
+"""Who and what the demo has: five hospitals that do not exist, with figures that could."""
+
+from dataclasses import dataclass
+
+ICU = "Intensivkoordination"
+CHILDREN = "Neonatologie-Dienst"
+
+
+@dataclass(frozen=True)
+class Figure:
+    unit: str
+    category: str
+    staffed: int
+    occupied: int
+    blocked: int = 0
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Duty:
+    name: str
+    categories: tuple[str, ...]
+    eligible: tuple[str, ...]  # the first holds it when the demo begins
+
+
+@dataclass(frozen=True)
+class Member:
+    key: str
+    name: str
+    title: str
+    profession: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    slug: str
+    name: str
+    city: str
+    latitude: float
+    longitude: float
+    registrar: Member
+    members: tuple[Member, ...]
+    figures: tuple[Figure, ...]
+    duties: tuple[Duty, ...]
+
+
+ADULTS = ("icu-high", "icu-low", "imc")
+VENTILATED = ("niv", "invasive-vent", "oxygen", "telemetry")
+
+PLACES = (
+    Place(
+        slug="wiesenbrueck",
+        name="Kreisklinik Wiesenbrück",
+        city="Wiesenbrück",
+        latitude=48.62,
+        longitude=9.41,
+        registrar=Member("registrar-wiesenbrueck", "Sabine Sommer", "", "registrar", "Verwaltung"),
+        members=(
+            Member("adler", "Johanna Adler", "Dr. med.", "physician", "Intensivstation"),
+            Member("falk", "Jonas Falk", "Dr. med.", "physician", "Intensivstation"),
+        ),
+        figures=(
+            Figure("Intensivstation", "icu-low", 6, 6, 0, VENTILATED),
+            Figure("Intensivstation", "icu-high", 2, 2, 0, VENTILATED),
+            Figure("Überwachung", "imc", 6, 5, 0, ("niv", "oxygen", "telemetry")),
+            Figure("Station 2", "ward", 34, 31, 1, ("oxygen",)),
+        ),
+        duties=(Duty(ICU, ADULTS, ("adler", "falk")),),
+    ),
+    Place(
+        slug="hohenfeld",
+        name="Universitätsklinikum Hohenfeld",
+        city="Hohenfeld",
+        latitude=48.53,
+        longitude=9.05,
+        registrar=Member("registrar-hohenfeld", "Martin Winter", "", "registrar", "Verwaltung"),
+        members=(
+            Member("brandt", "Thomas Brandt", "PD Dr. med.", "physician", "ITS 1"),
+            Member("yilmaz", "Elif Yılmaz", "Dr. med.", "physician", "ITS 1"),
+            Member("vogt", "Katharina Vogt", "Prof. Dr. med.", "physician", "Neonatologie"),
+        ),
+        figures=(
+            Figure("ITS 1", "icu-high", 18, 16, 1, (*VENTILATED, "ecmo", "crrt", "isolation")),
+            Figure("ITS 2", "icu-high", 14, 13, 0, (*VENTILATED, "crrt", "bariatric")),
+            Figure("ITS 3", "icu-low", 12, 11, 1, VENTILATED),
+            Figure("IMC", "imc", 16, 14, 0, ("niv", "oxygen", "telemetry")),
+            Figure("Neonatologie", "nicu", 12, 10, 0, ("niv", "invasive-vent", "isolation")),
+            Figure("Kinderintensiv", "picu", 8, 7, 0, VENTILATED),
+        ),
+        duties=(Duty(ICU, ADULTS, ("brandt", "yilmaz")), Duty(CHILDREN, ("nicu", "picu"), ("vogt", "yilmaz"))),
+    ),
+    Place(
+        slug="altenrode",
+        name="Sankt-Marien-Hospital Altenrode",
+        city="Altenrode",
+        latitude=48.78,
+        longitude=9.23,
+        registrar=Member("registrar-altenrode", "Ute Lindner", "", "registrar", "Verwaltung"),
+        members=(Member("keller", "Andreas Keller", "Dr. med.", "physician", "Intensivmedizin"),),
+        figures=(
+            Figure("Intensivmedizin", "icu-high", 10, 9, 0, (*VENTILATED, "crrt")),
+            Figure("Intensivmedizin", "icu-low", 8, 8, 0, VENTILATED),
+            Figure("IMC", "imc", 10, 9, 0, ("niv", "telemetry")),
+            Figure("Station 4", "ward", 40, 35, 2, ("oxygen", "isolation")),
+        ),
+        duties=(Duty(ICU, ADULTS, ("keller",)),),
+    ),
+    Place(
+        slug="tannwald",
+        name="Lungenklinik Tannwald",
+        city="Tannwald",
+        latitude=48.71,
+        longitude=8.52,
+        registrar=Member("registrar-tannwald", "Peter Roth", "", "registrar", "Verwaltung"),
+        members=(Member("novak", "Petra Novak", "Dr. med.", "physician", "Beatmung"),),
+        figures=(
+            Figure("Beatmung", "icu-high", 8, 7, 0, (*VENTILATED, "ecmo")),
+            Figure("Weaning", "icu-low", 12, 11, 0, VENTILATED),
+            Figure("Weaning", "rehab", 20, 18, 0, ("niv", "oxygen")),
+        ),
+        duties=(Duty(ICU, ADULTS, ("novak",)),),
+    ),
+    Place(
+        slug="seeburg",
+        name="Klinikum Seeburg",
+        city="Seeburg",
+        latitude=47.81,
+        longitude=9.29,
+        registrar=Member("registrar-seeburg", "Claudia Hartmann", "", "registrar", "Verwaltung"),
+        members=(Member("weiss", "Stefan Weiß", "Dr. med.", "physician", "Anästhesie"),),
+        figures=(
+            Figure("Anästhesie", "icu-high", 12, 12, 0, (*VENTILATED, "crrt")),
+            Figure("Anästhesie", "icu-low", 6, 5, 0, VENTILATED),
+            Figure("IMC", "imc", 8, 6, 0, ("niv", "telemetry")),
+            Figure("Kreißsaal", "obstetric", 6, 4),
+        ),
+        duties=(Duty(ICU, ADULTS, ("weiss",)),),
+    ),
+)
+
+NEWCOMER = Member("newcomer", "Miriam Engel", "Dr. med.", "physician")

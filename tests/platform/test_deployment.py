@@ -1,0 +1,86 @@
+"""The deployment shape says what `docs/operations.md` promises. Where Docker Compose is installed, it reads the file too."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OURS = {"migrate", "web", "worker", "beat"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_every_service_is_there_and_checked(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert set(services) == OURS | {"postgres", "redis", "proxy"}
+    built_in = {"web"}  # the image's own health check
+    assert {name for name, service in services.items() if "healthcheck" not in service} == built_in
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
+
+
+def test_nothing_gains_privileges_and_only_the_proxy_listens(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert ("ports" in service) == (name == "proxy")
+        assert service.get("read_only") is (True if name != "postgres" else None), name
+        assert not service.get("privileged"), name
+
+
+def test_our_processes_have_no_capability_and_are_not_root(compose: dict[str, Any]) -> None:
+    assert all(compose["services"][name]["cap_drop"] == ["ALL"] and "cap_add" not in compose["services"][name] for name in OURS)
+    assert re.search(r"^USER wardline$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_secrets_come_from_files_and_from_nowhere_else(compose: dict[str, Any]) -> None:
+    declared = set(compose["secrets"])
+    for name, service in compose["services"].items():
+        assert set(service.get("secrets", [])) <= declared
+        for variable, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|TOKEN|KEY", variable):
+                assert variable.endswith("_FILE"), f"{name}: {variable}"
+                assert str(value).startswith("/run/secrets/"), f"{name}: {variable}"
+
+
+def test_processes_start_after_the_migrations(compose: dict[str, Any]) -> None:
+    for name in OURS - {"migrate"}:
+        assert compose["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_image_has_every_part_of_the_server() -> None:
+    copied = set(re.findall(r"^COPY (\S+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    assert {"audit", "backend", "beds", "identity", "integration", "messaging", "client/wardline_client", "manage.py"} <= copied
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_secrets_are_made_once(tmp_path: Path) -> None:
+    script = tmp_path / "make-secrets"
+    shutil.copy(ROOT / "deploy" / "make-secrets", script)
+    subprocess.run([script], check=True, capture_output=True)
+    folder = tmp_path / "secrets"
+    first = {path.name: path.read_text() for path in folder.iterdir()}
+    subprocess.run([script], check=True, capture_output=True)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == first
+    assert set(first) == set(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert len(first["secret_key"]) >= 50
+
+
+def test_docker_compose_reads_the_file() -> None:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0:
+            environment = {**os.environ, "WARDLINE_HOST": "wardline.hospital.test"}
+            done = subprocess.run([*command, "config", "-q"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            return
+    # Without Docker, the tests above read the same file.
+    assert "services:" in (ROOT / "docker-compose.yml").read_text()
