@@ -82,10 +82,11 @@ class Lapse(StrEnum):
 
 
 class Resolved(NamedTuple):
-    """An actor, or why there is none any more. Both ``None``: the cookie never was a sign-in."""
+    """An actor, or why there is none any more and whose cookie it was. All ``None``: the cookie never was a sign-in."""
 
     actor: Actor | None
-    lapse: Lapse | None
+    lapse: Lapse | None = None
+    former: Agent | None = None
 
 
 _SQL = """
@@ -100,7 +101,9 @@ _SQL = """
     FROM identity_signin sign_in
     JOIN identity_device device ON device.id = sign_in.device_id
     JOIN identity_person person ON person.id = sign_in.person_id
-    LEFT JOIN identity_membership membership ON membership.person_id = person.id AND membership.state IN ('pending', 'active')
+    JOIN LATERAL (
+        SELECT * FROM identity_membership WHERE person_id = person.id ORDER BY created_at DESC LIMIT 1
+    ) membership ON true
     WHERE sign_in.session_digest = %s
 """
 
@@ -112,20 +115,17 @@ def session_digest(session_key: str) -> bytes:
 def resolve(session_key: str | None) -> Resolved:
     """The actor behind a session cookie, or why it is none any more. One query."""
     if not session_key:
-        return Resolved(None, None)
+        return Resolved(None)
     with connection.cursor() as cursor:
         cursor.execute(_SQL, [timezone.now(), session_digest(session_key)])
         row = cursor.fetchone()
     if row is None:
-        return Resolved(None, None)
+        return Resolved(None)
     *_, state, roles, is_over, is_revoked = row
     # The device first: it is what tells a client to wipe its store, and revocation ends the sign-in too.
-    if is_revoked:
-        return Resolved(None, Lapse.DEVICE_REVOKED)
-    if state is None:
-        return Resolved(None, Lapse.MEMBERSHIP_ENDED)
-    if is_over:
-        return Resolved(None, Lapse.SESSION_ENDED)
+    lapse = Lapse.DEVICE_REVOKED if is_revoked else Lapse.MEMBERSHIP_ENDED if state == "ended" else Lapse.SESSION_ENDED if is_over else None
+    if lapse:
+        return Resolved(None, lapse, Agent(row[1], row[3], None, row[4], row[8], row[9]))
     is_pending = state == "pending"
     actor = Actor(
         person_id=row[0],
@@ -142,7 +142,7 @@ def resolve(session_key: str | None) -> Resolved:
         roles=frozenset() if is_pending else frozenset(roles),
         is_pending=is_pending,
     )
-    return Resolved(actor, None)
+    return Resolved(actor)
 
 
 def actor_of_session(session_key: str | None) -> Actor | None:

@@ -11,8 +11,10 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from audit.events import Agent, Event
+from audit.services import record_refused
 from backend.errors import Forbidden, Unauthenticated
-from identity.actors import Actor, resolve
+from identity.actors import Actor, Lapse, resolve
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -28,17 +30,19 @@ class SignedInAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Actor, None] | None:
         request.actor = None
         _require_csrf(request)
-        actor, lapse = resolve(request.session.session_key)
-        if lapse is not None:
-            self.lapsed(lapse)
+        actor, lapse, former = resolve(request.session.session_key)
+        if lapse is not None and former is not None:
+            self.lapsed(lapse, former)
         if actor is None:
             return None
         request.actor = actor
-        # The audited views of Django's own (and logs) see the actor as well.
-        request._request.actor = actor
         return actor, None
 
-    def lapsed(self, code: str) -> None:
+    def lapsed(self, lapse: Lapse, former: Agent) -> None:
+        """Somebody comes back with what was once good: the hospital sees who (the generic refusal has no actor)."""
+        hospitals = [former.hospital] if former.hospital else []
+        record_refused(Event("identity.come_back", former, hospitals, outcome="refused", detail={"code": lapse}))
+        code = str(lapse)
         raise Unauthenticated(code, "This sign-in is no longer good. Sign in again.")
 
     def authenticate_header(self, request: Request) -> str:
@@ -48,7 +52,7 @@ class SignedInAuthentication(BaseAuthentication):
 class AnyoneAuthentication(SignedInAuthentication):
     """For signing in and joining: a lapsed cookie is a stranger's, not an obstacle."""
 
-    def lapsed(self, code: str) -> None:
+    def lapsed(self, lapse: Lapse, former: Agent) -> None:
         return None
 
 

@@ -125,13 +125,13 @@ class Caller:
         return lambda: self._write("post", url, body, key, {}, client)
 
     def _write(self, method: str, url: str, body: Any, key: UUID | None, headers: dict[str, str], client: Client | None = None) -> Any:
-        is_raw = isinstance(body, bytes)
-        sent = {"Idempotency-Key": str(key or uuid4()), "X-CSRFToken": CSRF} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        is_raw, client = isinstance(body, bytes), client or self.client
+        token = client.cookies[settings.CSRF_COOKIE_NAME].value
+        sent = {"Idempotency-Key": str(key or uuid4()), "X-CSRFToken": token}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if is_raw else json.dumps({} if body is None else body, default=_plain)
         kind = "application/octet-stream" if is_raw else "application/json"
-        return getattr(client or self.client, method)(_path(url), data=data, content_type=kind, headers=sent)
+        return getattr(client, method)(_path(url), data=data, content_type=kind, headers=sent)
 
 
 class Someone(Caller):

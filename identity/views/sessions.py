@@ -161,7 +161,7 @@ def read(shape: type[serializers.Serializer], request: Request) -> dict[str, Any
 
 
 def answer_session(request: Request) -> Response:
-    actor, lapse = resolve(request.session.session_key)
+    actor, lapse, _ = resolve(request.session.session_key)
     return Response(SessionSerializer(_session(actor) | {"lapse": lapse}).data)
 
 
