@@ -4,7 +4,7 @@
  * Invariant: a thing is in the store before `add` returns and leaves it only when the server has it or the person discards it. Every attempt
  * sends the identical bytes under the same key, so nothing is lost and nothing is there twice.
  */
-import { CHUNK_BYTES } from "../crypto";
+import { CHUNK_BYTES, ProtocolError } from "../crypto";
 import type { LocalStore, OutboxRow, UploadRow } from "../store";
 import { type Api, ApiError } from "./api";
 import { Value } from "./observable";
@@ -117,10 +117,20 @@ export class Outbox {
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (error.isPassing || error.status === 401) throw error;
-        const mended = mends < MENDS ? await this.#events.mend(row, error) : null;
-        if (!mended) return void (await this.#replace(row, { ...row, problem: error.code }));
+        const mended = mends < MENDS ? await this.#mended(row, error) : { ...row, problem: error.code };
         row = await this.#replace(row, mended);
+        if (row.problem !== null) return;
       }
+    }
+  }
+
+  /** The row mended, or with its problem: what the protocol refuses will not be better for trying again. */
+  async #mended(row: OutboxRow, refusal: ApiError): Promise<OutboxRow> {
+    try {
+      return (await this.#events.mend(row, refusal)) ?? { ...row, problem: refusal.code };
+    } catch (error) {
+      if (error instanceof ProtocolError) return { ...row, problem: error.code };
+      throw error;
     }
   }
 
@@ -134,6 +144,8 @@ export class Outbox {
     const chunks = Math.ceil(size / SEALED_CHUNK);
     const have = new Set(there.chunks);
     for (let n = 0; n < chunks; n++) {
+      // Locked meanwhile: the rest goes up after unlocking.
+      if (this.#isClosed) throw new ApiError(0, { code: "session.locked", detail: "" });
       if (!have.has(n)) await this.#api.putBytes(`/attachments/${id}/chunks/${n}`, ciphertext.slice(n * SEALED_CHUNK, (n + 1) * SEALED_CHUNK));
       this.progress.set(row.id, (n + 1) / chunks);
       this.#events.changed(row.conversation);

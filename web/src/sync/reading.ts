@@ -21,7 +21,7 @@ export class Reading {
   }
 
   async view(row: MessageRow, conversation: ConversationRow): Promise<MessageView> {
-    const opened = this.#bodies.get(row.id) ?? (await this.#open(row));
+    const opened = this.#bodies.get(placeOf(row)) ?? (await this.#open(row));
     const isOwn = row.person === this.#ground.ring.person;
     return {
       id: row.id,
@@ -42,7 +42,7 @@ export class Reading {
   async #open(row: MessageRow): Promise<{ body: Body | null; problem: string | null }> {
     try {
       const opened = { body: await this.#verifiedBody(row), problem: null };
-      this.#bodies.set(row.id, opened);
+      this.#bodies.set(placeOf(row), opened);
       return opened;
     } catch (error) {
       if (error instanceof ProtocolError || error instanceof ApiError) return { body: null, problem: error.code };
@@ -89,6 +89,11 @@ export class Reading {
 export function envelopeOf(row: OutboxRow): Envelope {
   const { envelope } = JSON.parse(row.body) as { envelope: { h: string; c: string; s: string } };
   return { h: unb64u(envelope.h), c: unb64u(envelope.c), s: unb64u(envelope.s) };
+}
+
+/** Not the id alone: the server may show an id in two places, and it was opened for one. */
+function placeOf({ conversation, sequence, id }: MessageRow): string {
+  return `${conversation} ${sequence} ${id}`;
 }
 
 function stateOf(row: MessageRow, conversation: ConversationRow): MessageState {

@@ -1,0 +1,196 @@
+/**
+ * Two hospitals' people with real keys and real statements, and a server that knows only what a server may: it keeps ciphertext and hands it
+ * out. It stands behind `fetch`, so everything above the network is the product's own code.
+ */
+import "fake-indexeddb/auto";
+import { vi } from "vitest";
+import {
+  b64u, type Bodies, type Bytes, keyId, makeDeviceKey, makeProfile, makeStatement, parseEpochHeader, parseMessageHeader, principalKeys,
+  type PrincipalKeys, profileDigest, random, sealRoleSeed, sha256, type SigningKey, type StatementKind, unb64u, wrapsDigest,
+} from "../../src/crypto";
+import { LocalStore } from "../../src/store";
+import { Api } from "../../src/sync/api";
+import { Keyring } from "../../src/sync/keyring";
+import { OpenedSession } from "../../src/sync/opened";
+import type { EpochWire, MessageWire } from "../../src/sync/wire";
+
+const AT = "2026-03-01T12:00:00.000Z";
+
+export interface Somebody { id: string; seed: Bytes; keys: PrincipalKeys; device: string; deviceKey: SigningKey; profile: Bytes }
+type Handler = (body: unknown, path: string, headers: Headers) => { status?: number; body?: unknown } | undefined;
+
+export class World {
+  readonly hospital = crypto.randomUUID();
+  root!: SigningKey;
+  registrar!: Somebody;
+  statements: { order: number; h: string; s: string }[] = [];
+  people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
+  roles: { id: string; hospital: string; unit: null; profile: string; categories: string[]; on_duty: null }[] = [];
+  duty: { role: string; holder: string | null; since: null; until: null; sealed: string; generation: number }[] = [];
+  conversations = new Map<string, { members: string[]; epochs: EpochWire[]; messages: MessageWire[]; hidden?: boolean }>();
+  calls: { method: string; path: string; body: string; key: string | null }[] = [];
+  /** Answers put before the server's own, by "METHOD /path" prefix; `undefined` passes on. */
+  before = new Map<string, Handler>();
+  isOffline = false;
+
+  static async make(): Promise<World> {
+    const world = new World();
+    const rootSeed = random(32);
+    world.root = (await principalKeys(rootSeed)).sign;
+    world.registrar = await world.somebody();
+    await world.state("root", world.hospital, { sign: world.root.publicKey }, world.hospital, world.root);
+    await world.state("registrar", world.registrar.id, { sign: world.registrar.keys.sign.publicKey }, world.hospital, world.root);
+    vi.stubGlobal("fetch", (url: string, init: RequestInit) => world.answer(url, init));
+    vi.stubGlobal("document", { cookie: "csrftoken=tok", addEventListener: vi.fn(), removeEventListener: vi.fn(), visibilityState: "visible" });
+    vi.stubGlobal("removeEventListener", vi.fn());
+    vi.stubGlobal("location", { origin: "https://ward.example", protocol: "https:", host: "ward.example" });
+    return world;
+  }
+
+  async somebody(): Promise<Somebody> {
+    const seed = random(32);
+    const ids = { id: crypto.randomUUID(), device: crypto.randomUUID() };
+    return { ...ids, seed, keys: await principalKeys(seed), deviceKey: await makeDeviceKey(), profile: new Uint8Array() };
+  }
+
+  async state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K], by: string, key: SigningKey, at = AT): Promise<void> {
+    const { h, s } = await makeStatement({ kind, hospital: this.hospital, subject, body, by, at }, key);
+    this.statements.push({ order: this.statements.length + 1, h: b64u(h), s: b64u(s) });
+  }
+
+  /** A member the registrar vouches for, with one device; `isProved` false: the server lists them, nobody signed. */
+  async member(name: string, isProved = true): Promise<Somebody> {
+    const made = await this.somebody();
+    made.profile = makeProfile({ name, title: "", profession: "physician", unit: "" });
+    const { kem, sign } = made.keys;
+    if (isProved) {
+      const keys = { generation: 1, kem: kem.publicKey, sign: sign.publicKey, profile: await profileDigest(made.profile) };
+      await this.state("member", made.id, keys, this.registrar.id, this.registrar.keys.sign);
+      await this.state("device", made.device, { principal: made.id, sign: made.deviceKey.publicKey }, made.id, sign);
+    }
+    this.people.push({ id: made.id, hospital: this.hospital, profile: b64u(made.profile), kind: "human", is_registrar: false });
+    return made;
+  }
+
+  async role(name: string, holder: Somebody): Promise<{ id: string; seed: Bytes }> {
+    const made = { id: crypto.randomUUID(), seed: random(32) };
+    const profile = makeProfile({ name, title: "", profession: "", unit: "" });
+    const { kem } = await principalKeys(made.seed);
+    const body = { generation: 1, kem: kem.publicKey, profile: await profileDigest(profile), eligible: [holder.id] };
+    await this.state("role", made.id, body, this.registrar.id, this.registrar.keys.sign);
+    const statement = unb64u(this.statements.at(-1)?.h ?? "");
+    const sealed = b64u(await sealRoleSeed(made.seed, holder.keys.kem.publicKey, statement));
+    this.roles.push({ id: made.id, hospital: this.hospital, unit: null, profile: b64u(profile), categories: [], on_duty: null });
+    this.duty.push({ role: made.id, holder: holder.id, since: null, until: null, sealed, generation: 1 });
+    return made;
+  }
+
+  /** A session of this person on a fresh browser, loaded and synced; no socket. */
+  async session(somebody: Somebody, store?: LocalStore): Promise<OpenedSession> {
+    const owner = { person: somebody.id, hospital: this.hospital, device: somebody.device, deviceKey: somebody.deviceKey };
+    const ring = await Keyring.of(owner, somebody.seed, 1, []);
+    const account = { person: somebody.id, hospital: this.hospital, hospitalName: "", idleLockSeconds: 900, pins: [[this.hospital, this.root.publicKey] as [string, Bytes]] };
+    const opened = new OpenedSession(new Api(), store ?? (await LocalStore.open(crypto.randomUUID())), ring, account, () => undefined);
+    await opened.load();
+    if (!this.isOffline) await opened.resync();
+    return opened;
+  }
+
+  async answer(url: string, init: RequestInit): Promise<Response> {
+    if (this.isOffline) throw new TypeError("offline");
+    const path = url.replace("/api/v1", "");
+    const method = init.method ?? "GET";
+    const headers = new Headers(init.headers);
+    const text = typeof init.body === "string" ? init.body : "";
+    this.calls.push({ method, path, body: text, key: headers.get("Idempotency-Key") });
+    const body: unknown = text ? JSON.parse(text) : init.body;
+    const first = [...this.before].find(([prefix]) => `${method} ${path}`.startsWith(prefix))?.[1](body, path, headers);
+    const { status = 200, body: answer = {} } = first ?? (await this.#route(method, path, body));
+    return answer instanceof Blob ? new Response(answer) : Response.json(answer, { status });
+  }
+
+  async #route(method: string, path: string, body: unknown): Promise<{ status?: number; body?: unknown }> {
+    const [, id = "", part = ""] = /^\/conversations\/([^/?]+)\/?([^/?]*)/.exec(path) ?? [];
+    const place = this.conversations.get(id);
+    if (place && part === "messages" && method === "POST") return this.#take(place, (body as { envelope: { h: string; c: string; s: string } }).envelope);
+    if (place && part === "messages") return { body: { results: place.messages.filter(({ sequence }) => sequence > after(path)), last_sequence: place.messages.length } };
+    if (place && part === "epochs" && method === "POST") {
+      const { epoch } = body as { epoch: EpochIn };
+      if (parseEpochHeader(unb64u(epoch.h)).epoch !== place.epochs.length + 1) return { status: 409, body: { code: "epoch.not_next", detail: "" } };
+      return { status: 201, body: await this.addEpoch(id, epoch) };
+    }
+    if (place && part === "epochs") return { body: { results: place.epochs.filter(({ epoch }) => epoch > after(path)) } };
+    if (place && part === "delivered") return {};
+    if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients(place.members), receipts: [] } };
+    if (path.startsWith("/statements")) return { body: { results: this.statements.filter(({ order }) => order > after(path)) } };
+    const hospitals = [{ id: this.hospital, slug: "mitte", name: "Klinikum Mitte", city: "", latitude: null, longitude: null, root: null }];
+    const fixed: Record<string, unknown> = {
+      "/directory": { hospitals, people: this.people, roles: this.roles },
+      "/duty": { results: this.duty },
+      "/sync": { conversations: [...this.conversations].filter(([, c]) => !c.hidden).map(([each]) => this.#shown(each)), requests_changed_at: null, server_time: new Date() },
+      "/requests?state=open": { results: [], next: null },
+      "/board": { hospitals: [] },
+    };
+    if (path in fixed) return { body: fixed[path] };
+    if (path === "/conversations") {
+      const { id: made, members, epoch } = body as { id: string; members: string[]; epoch: EpochIn };
+      this.conversations.set(made, { members, epochs: [], messages: [] });
+      await this.addEpoch(made, epoch);
+      return { status: 201 };
+    }
+    return { status: 404, body: { code: "not_found", detail: path } };
+  }
+
+  #take(place: { messages: MessageWire[]; epochs: EpochWire[] }, { h, c, s }: { h: string; c: string; s: string }) {
+    const { id, epoch, by, role, device, priority } = parseMessageHeader(unb64u(h));
+    const known = place.messages.find((message) => message.id === id);
+    if (known) return { body: { sequence: known.sequence, id, created_at: known.created_at } };
+    if (epoch !== place.epochs.length) return { status: 409, body: { code: "epoch.not_current", detail: "", epoch: place.epochs.length } };
+    const sequence = place.messages.length + 1;
+    const created_at = new Date(Date.parse(AT) + sequence * 1000).toISOString();
+    place.messages.push({ sequence, id, epoch, person: by, role, device, priority, created_at, h, c, s, acknowledged: [] });
+    return { status: 201, body: { sequence, id, created_at } };
+  }
+
+  async addEpoch(id: string, { h, w, s }: EpochIn): Promise<{ epoch: number }> {
+    const header = parseEpochHeader(unb64u(h));
+    const wraps = header.to.map(([principal], i) => ({ principal, wrap: w[i] ?? "" }));
+    this.conversations.get(id)?.epochs.push({ epoch: header.epoch, h, s, wraps_digest: b64u(await wrapsDigest(w.map((each) => unb64u(each)))), wraps });
+    return { epoch: header.epoch };
+  }
+
+  #shown(id: string) {
+    const { members = [], epochs = [], messages = [] } = this.conversations.get(id) ?? {};
+    const named = members.map((principal) => ({ principal, kind: "user", hospital: this.hospital }));
+    const last_at = messages.at(-1)?.created_at ?? null;
+    return { id, kind: "direct", epoch: epochs.length, last_sequence: messages.length, delivered_sequence: 0, last_at, members: named, candidate: null };
+  }
+
+  async #recipients(members: string[]): Promise<[string, string][]> {
+    const kids = members.map(async (id): Promise<[string, string]> => [id, b64u(await keyId(await this.#kem(id)))]);
+    return (await Promise.all(kids)).sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  async #kem(principal: string): Promise<Bytes> {
+    for (const { h } of this.statements) {
+      const read = JSON.parse(new TextDecoder().decode(unb64u(h))) as { subject: string; body: { kem?: string } };
+      if (read.subject === principal && read.body.kem) return unb64u(read.body.kem);
+    }
+    return sha256(new Uint8Array());
+  }
+}
+
+interface EpochIn { h: string; w: string[]; s: string }
+
+function after(path: string): number {
+  return Number(/after=(\d+)/.exec(path)?.[1] ?? 0);
+}
+
+/** Waits until `check` gives something. */
+export async function until<T>(check: () => T | undefined | null | false): Promise<T> {
+  return vi.waitFor(() => {
+    const found = check();
+    if (!found) throw new Error("not yet");
+    return found;
+  }, 5000);
+}
