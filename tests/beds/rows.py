@@ -24,7 +24,8 @@ def hospital(slug, *, staffed=20, occupied=0, blocked=0, category="icu-high"):
     role = DutyRole.objects.create(hospital=made, name="Coordination", categories=[category])
     holder = person(made)
     Duty.objects.create(role=role, person=holder)
-    return SimpleNamespace(row=made, id=made.pk, unit=unit, capacity=capacity, role=role, holder=holder, actor=actor(made, holder, role))
+    ids = {"id": made.pk, "role_id": role.pk, "holder_id": holder.pk}
+    return SimpleNamespace(row=made, unit=unit, capacity=capacity, actor=actor(made, holder, role), **ids)
 
 
 def person(at):
@@ -57,20 +58,20 @@ def single_bed(at):
 def requests(count, *, origin, asked, state="acknowledged", held_for=None):
     """``count`` requests of ``origin``, each asking all of ``asked``; their candidates in one list per request."""
     now = timezone.now()
-    who = {"origin": origin.row, "requester": origin.holder, "role": origin.role}
+    who = {"origin_id": origin.id, "requester_id": origin.holder_id, "role_id": origin.role_id}
     made = Request.objects.bulk_create(
         [Request(id=uuid4(), category="icu-high", urgency="stat", created_at=now + timedelta(microseconds=n), **who) for n in range(count)]
     )
     pairs = [(request, at) for request in made for at in asked]
     talks = Conversation.objects.bulk_create(
-        [Conversation(id=uuid4(), kind="case", retention="standard", created_by=origin.holder) for _ in pairs]
+        [Conversation(id=uuid4(), kind="case", retention="standard", created_by_id=origin.holder_id) for _ in pairs]
     )
     candidates = Candidate.objects.bulk_create(
         Candidate(
             id=uuid4(),
             request=request,
-            hospital=at.row,
-            role=at.role,
+            hospital_id=at.id,
+            role_id=at.role_id,
             conversation=talk,
             state=state,
             acknowledge_by=now + timedelta(minutes=5),

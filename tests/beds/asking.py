@@ -1,0 +1,175 @@
+"""Bed requests of the night story, made through the API with real encryption, and moved along the table by those who may.
+
+Adler at kreis asks uni (Brandt answers), nord and mitte. ``ward.asks("uni", "nord")`` gives an ``Asked``, and
+``asked.at("uni", "acknowledge", "hold")`` moves it.
+"""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from audit.models import IndexEntry
+from beds.models import Candidate, Capacity, Hold, Transition
+from beds.services.promises import database_now
+from identity.models import Duty
+from tests.beds import rows
+from wardline_client.protocol.bodies import Text, format_body
+from wardline_client.protocol.encoding import encode
+from wardline_client.protocol.epochs import seal_epoch
+from wardline_client.protocol.messages import MessageHeader, seal_message
+
+ORIGIN = frozenset({"answer-info", "confirm", "withdraw", "cancel", "arrange-transport", "depart", "divert"})
+DETAILS = {
+    "decline": {"reason": "no-bed"},
+    "withdraw": {"reason": "condition-changed"},
+    "cancel": {"reason": "improved"},
+    "divert": {"reason": "unstable"},
+}
+NEED = {
+    "category": "icu-high",
+    "capabilities": ["invasive-vent"],
+    "urgency": "stat",
+    "age_band": "adult",
+    "sex": "",
+    "transport_mode": "air",
+}
+# From ``submitted`` to just before each action.
+BEFORE = {
+    "acknowledge": [],
+    "decline": [],
+    "request-info": ["acknowledge"],
+    "answer-info": ["acknowledge", "request-info"],
+    "hold": ["acknowledge"],
+    "confirm": ["acknowledge", "hold"],
+    "withdraw": ["acknowledge"],
+    "cancel": ["acknowledge"],
+    "arrange-transport": ["acknowledge", "hold", "confirm"],
+    "depart": ["acknowledge", "hold", "confirm", "arrange-transport"],
+    "arrive": ["acknowledge", "hold", "confirm", "arrange-transport", "depart"],
+    "divert": ["acknowledge", "hold", "confirm", "arrange-transport", "depart"],
+}
+
+
+class Ward:
+    """The night's hospitals with figures: uni 6 staffed, 2 occupied, 1 blocked; the others 4 staffed, all free."""
+
+    def __init__(self, night):
+        self.night = night
+        self.answering = {"uni": night.brandt, "nord": night.north, "mitte": night.middle}
+        self.figures = {name: self._figure(name) for name in ("uni", "nord", "mitte", "kreis")}
+
+    def _figure(self, name):
+        figures = {"staffed": 6, "occupied": 2, "blocked": 1} if name == "uni" else {"staffed": 4}
+        unit = getattr(self.night, name).unit_id
+        return Capacity.objects.create(unit_id=unit, category="icu-high", capabilities=["invasive-vent"], **figures)
+
+    def asks(self, *hospitals, by=None, role=None):
+        body = self.body(*hospitals, by=by, role=role)
+        answer = (by or self.night.adler).post("requests", body)
+        assert answer.status_code == 201, answer.json()
+        return Asked(self, body)
+
+    def body(self, *hospitals, by=None, role=None, **need):
+        """A request as the phone makes it: an epoch and a first message for each hospital asked."""
+        by = by or self.night.adler
+        candidates = [self._sealed_for(getattr(self.night, name), by, role) for name in hospitals]
+        return {"id": str(uuid4()), "role": str(role.id) if role else None, **NEED, **need, "candidates": candidates}
+
+    def _sealed_for(self, place, by, role):
+        id, home = uuid4(), by.place
+        acting = {"by": by.id, "role": role.id if role else None, "device": by.device_id, "prev": None}
+        recipients = {
+            member.id: member.keys.kem.public for member in (by, place.role, place.archive, home.archive, *([role] if role else []))
+        }
+        now = timezone.now()
+        epoch = seal_epoch(
+            conversation=id, epoch=1, at=now, recipients=recipients, retention="standard", signing_key=by.device_key, **acting
+        )
+        header = MessageHeader(conversation=id, epoch=1, id=uuid4(), at=now, priority="stat", attachments=(), **acting)
+        message = seal_message(header=header, body=format_body(Text("Two lines.")), key=epoch.key, signing_key=by.device_key)
+        return {
+            "id": str(uuid4()),
+            "hospital": str(place.id),
+            "role": str(place.role.id),
+            "conversation": {"id": str(id), "epoch": {"h": encode(epoch.h), "w": [encode(wrap) for wrap in epoch.w], "s": encode(epoch.s)}},
+            "message": {"h": encode(message.h), "c": encode(message.c), "s": encode(message.s)},
+        }
+
+    def many(self, count, *hospitals):
+        """``count`` requests as rows: for counting queries."""
+        asked = [self._ends(getattr(self.night, name), self.figures[name]) for name in hospitals]
+        origin = self._ends(self.night.kreis, self.figures["kreis"], self.night.adler)
+        return rows.requests(count, origin=origin, asked=asked)
+
+    @staticmethod
+    def _ends(place, capacity, holder=None):
+        return SimpleNamespace(id=place.id, role_id=place.role.id, capacity=capacity, holder_id=holder.id if holder else None)
+
+    @staticmethod
+    def take_over(role, successor):
+        """The role's next turn: who held it no longer does."""
+        Duty.objects.filter(role=role.id, ended_at=None).update(ended_at=timezone.now())
+        Duty.objects.create(role_id=role.id, person_id=successor.id)
+
+    def board(self, who, **filters):
+        query = "&".join(f"{name}={value}" for name, value in filters.items())
+        found = who.get(f"board?{query}")
+        assert found.status_code == 200, found.json()
+        return {UUID(row["hospital"]): row for row in found.json()["hospitals"]}
+
+    def figure(self, hospital, who=None):
+        """The hospital's unit as the board shows it."""
+        place = getattr(self.night, hospital)
+        [unit] = self.board(who or self.night.adler)[place.id]["units"]
+        return unit
+
+
+class Asked:
+    """One request: its candidates by hospital, and the way to move them through the API."""
+
+    def __init__(self, ward, body):
+        self.ward, self.body = ward, body
+        self.id = body["id"]
+        places = {str(place.id): place.name for place in ward.night.places}
+        self.candidates = {places[given["hospital"]]: given["id"] for given in body["candidates"]}
+
+    def __getitem__(self, hospital):
+        return self.candidates[hospital]
+
+    def url(self, hospital, action):
+        return f"candidates/{self[hospital]}/{action}"
+
+    def take(self, hospital, action, *, by=None, key=None, **details):
+        """One step; by default by whoever may take it."""
+        caller = by or (self.ward.night.adler if action in ORIGIN else self.ward.answering[hospital])
+        return caller.post(self.url(hospital, action), DETAILS.get(action, {}) | details, key=key)
+
+    def at(self, hospital, *actions):
+        for action in actions:
+            answer = self.take(hospital, action)
+            assert answer.status_code == 200, answer.json()
+        return self
+
+    def states(self):
+        return {name: Candidate.objects.get(pk=id).state for name, id in self.candidates.items()}
+
+    def row(self, hospital):
+        return Candidate.objects.get(pk=self[hospital])
+
+    def history(self, hospital):
+        return list(Transition.objects.filter(candidate=self[hospital]).order_by("id").values_list("action", flat=True))
+
+    def audited(self, hospital):
+        """The log's events about this candidate, oldest first: action, pseudonym, role and the hospitals in whose logs it is."""
+        found = IndexEntry.objects.filter(subjects__contains=[UUID(self[hospital])]).order_by("event")
+        return [SimpleNamespace(action=row.action, agent=row.agent, role=row.role, hospitals=set(row.hospitals)) for row in found]
+
+    def run_out(self, hospital):
+        """The hold's time has passed, and no sweeper ran."""
+        past = database_now() - timedelta(minutes=31)
+        Hold.objects.filter(candidate=self[hospital]).update(during=(past, past + timedelta(minutes=30)))
+
+    def overdue(self, hospital):
+        Candidate.objects.filter(pk=self[hospital]).update(acknowledge_by=database_now() - timedelta(seconds=1))

@@ -1,0 +1,10 @@
+"""Bed requests on top of the cast."""
+
+import pytest
+
+from tests.beds.asking import Ward
+
+
+@pytest.fixture
+def ward(night):
+    return Ward(night)
