@@ -4,7 +4,7 @@ Invariant: identifiers here are pseudonyms; there is no field that could take a 
 Python, and stored as hashed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -44,6 +44,6 @@ class Event:
     agent: Agent | None  # None: nobody was signed in
     hospitals: Sequence[UUID] = ()
     outcome: Outcome = "success"
-    subjects: dict[str, UUID] = field(default_factory=dict)
-    detail: dict[str, str | int | list[str]] = field(default_factory=dict)
+    subjects: Mapping[str, UUID] = field(default_factory=dict)
+    detail: Mapping[str, str | int | list[str]] = field(default_factory=dict)
     digest: bytes | None = None

@@ -6,7 +6,7 @@ from audit.checkpoints import sign_checkpoints
 from audit.sequencer import integrate_all
 
 
-@shared_task
+@shared_task(name="audit.tasks.integrate_audit")  # type: ignore[untyped-decorator]  # celery has no types
 def integrate_audit() -> None:
     """Sequence what waits in every log, then sign what has grown."""
     try:

@@ -6,9 +6,17 @@ whether it exists or not.
 
 from uuid import UUID
 
+from rest_framework.request import Request
+
 from audit.models import Checkpoint, Log
 from backend.errors import NotFound
 from identity.actors import Actor
+
+
+def actor_of(request: Request) -> Actor:
+    """Whom ``identity.authentication`` has found; the permission class has let nobody else through."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return actor
 
 
 def newest_checkpoint(log: UUID) -> Checkpoint:

@@ -45,7 +45,7 @@ def _rows(log: Log, start: int, end: int) -> list[tuple[int, bytes]]:
             SELECT leaf_index, leaf FROM audit_leaf JOIN audit_event ON audit_event.id = audit_leaf.event
             WHERE log = %s AND leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index"""
         cursor.execute(query, [log.id, start, end])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _line(members: dict[str, Any]) -> bytes:

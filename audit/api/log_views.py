@@ -5,6 +5,7 @@ happened. Entries do, so they are for the hospital's registrar, and reading them
 Nothing beyond the last signed checkpoint is served: what is served is immutable.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from rest_framework.views import APIView
 
 from audit import tree
 from audit.api import tile_paths
-from audit.api.access import log_of_registrar, newest_checkpoint
+from audit.api.access import actor_of, log_of_registrar, newest_checkpoint
 from audit.checkpoints import origin_of, verifier_keys
 from audit.events import Event
 from audit.leaves import OPERATOR
@@ -36,9 +37,10 @@ class AnyAccept(BaseContentNegotiation):
     """These addresses have one representation; what a client says it accepts changes nothing."""
 
     def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class PublicView(APIView):
@@ -76,7 +78,7 @@ class EntryBundle(APIView):
     content_negotiation_class = AnyAccept
 
     def get(self, request: Request, log: UUID, index: str, width: str | None = None) -> HttpResponse:
-        actor = request.actor
+        actor = actor_of(request)
         log_of_registrar(actor, log)
         tile = _signed_tile(log, "0", index, width)
         detail = {"first": tile.start, "count": tile.width}

@@ -25,7 +25,7 @@ class Tile:
 
     def leaves(self) -> int:
         """How large the log must be for this tile to exist."""
-        return (self.start + self.width) * WIDTH**self.level
+        return (self.start + self.width) << 8 * self.level
 
 
 def parse(level: str, index: str, width: str | None) -> Tile | None:

@@ -4,6 +4,7 @@ Invariant: whoever takes a log out of the house is in the log, before the first 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -14,7 +15,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from audit.api.access import log_of_registrar, newest_checkpoint
+from audit.api.access import actor_of, log_of_registrar, newest_checkpoint
 from audit.api.export import bundle
 from audit.api.log_views import NEVER, AnyAccept
 from audit.events import Event
@@ -34,7 +35,7 @@ class Export(APIView):
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """The own hospital's whole log up to its newest checkpoint, for `wardline-verify`. Registrars only; audited."""
-        actor = request.actor
+        actor = actor_of(request)
         log = log_of_registrar(actor)
         checkpoint = newest_checkpoint(log.id)
         detail = {"size": checkpoint.size}
@@ -53,5 +54,6 @@ class Export(APIView):
 
 
 async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+    following = partial(next, pieces, None)
+    while (piece := await sync_to_async(following)()) is not None:
         yield piece

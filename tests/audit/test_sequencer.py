@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from audit import merkle, tree
+from audit.checkpoints import sign_checkpoint
 from audit.events import Agent, Event
 from audit.merkle import Range
 from audit.models import Pending
@@ -167,3 +168,14 @@ def test_the_task_and_the_command_sequence_and_sign(hospital, capsys):
     call_command("audit_sequence")
     assert sorted(hospital.log.checkpoints.values_list("size", flat=True)) == [2, 5]
     assert "leaves" in capsys.readouterr().out
+
+
+def test_inside_somebodys_transaction_nothing_is_sequenced_and_nothing_signed(hospital):
+    """What may yet roll back must not be in a signed tree."""
+    hospital.writes(1)
+    hospital.publishes()
+    hospital.writes(1)
+    for act, subject in ((integrate, hospital.id), (sign_checkpoint, hospital.log.id)):
+        with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+            act(subject)
+    assert len(hospital.leaves()) == 1

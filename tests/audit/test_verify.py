@@ -1,0 +1,363 @@
+"""``wardline-verify`` before bundles of every kind of badness; they are made here, without the server's code."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from base64 import b64encode
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.audit.test_merkle import root_by_the_book
+from wardline_verify.bundle import Verdict
+from wardline_verify.cli import main
+
+ORIGIN = "wardline.example/audit/1"
+
+
+def b64(content):
+    return b64encode(content).decode()
+
+
+class Signer:
+    """A key with a name, for a log (kind 1) or a witness (kind 4)."""
+
+    def __init__(self, name=ORIGIN, kind=1):
+        self.name, self.kind, self.private = name, kind, Ed25519PrivateKey.generate()
+        self.typed = bytes([kind]) + self.private.public_key().public_bytes_raw()
+        self.key_id = hashlib.sha256(name.encode() + b"\n" + self.typed).digest()[:4]
+        self.verifier_key = f"{name}+{self.key_id.hex()}+{b64(self.typed)}"
+
+    def line(self, body):
+        if self.kind == 4:
+            seconds = 1_790_000_000
+            signature = seconds.to_bytes(8, "big") + self.private.sign(f"cosignature/v1\ntime {seconds}\n{body}".encode())
+        else:
+            signature = self.private.sign(body.encode())
+        return f"\u2014 {self.name} {b64(self.key_id + signature)}\n"
+
+
+def event(number, **more):
+    members = {"v": 1, "at": f"2026-11-23T01:00:{number:02}.000000Z", "action": "beds.hold", "outcome": "success", **more}
+    return json.dumps(members).encode()
+
+
+def note(leaves, *signers, origin=ORIGIN):
+    root = root_by_the_book([hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves])
+    body = f"{origin}\n{len(leaves)}\n{b64(root)}\n"
+    return body + "\n" + "".join(signer.line(body) for signer in signers)
+
+
+class Bundle:
+    """Seven signed leaves in a file, whose lines a test may change before it is judged."""
+
+    def __init__(self, folder, leaves=None):
+        self.path, self.folder, self.signer = folder / "bundle", folder, Signer()
+        self.leaves = leaves or [event(number) for number in range(7)]
+        self.make()
+
+    def make(self, *signers):
+        signers = signers or (self.signer,)
+        head = {"format": "wardline-audit/1", "key": self.signer.verifier_key, "checkpoint": note(self.leaves, *signers)}
+        self.lines = [head, *({"index": at, "leaf": b64(leaf)} for at, leaf in enumerate(self.leaves)), {"end": len(self.leaves)}]
+
+    def content(self):
+        return b"".join(json.dumps(line).encode() + b"\n" for line in self.lines)
+
+    def saves(self, name, text):
+        (self.folder / name).write_text(text)
+        return str(self.folder / name)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return Bundle(tmp_path)
+
+
+@pytest.fixture
+def judged(bundle, capsys):
+    def run(*options, content=None):
+        bundle.path.write_bytes(bundle.content() if content is None else content)
+        arguments = options if "--key" in options or "--policy" in options else ("--key", bundle.signer.verifier_key, *options)
+        code = main([str(bundle.path), "--json", *arguments])
+        return Verdict(code), json.loads(capsys.readouterr().out)["codes"]
+
+    return run
+
+
+def test_what_is_whole_is_intact(judged):
+    assert judged() == (Verdict.INTACT, [])
+
+
+def test_a_log_of_nothing_is_intact(bundle, judged):
+    bundle.leaves = []
+    bundle.make()
+    assert judged() == (Verdict.INTACT, [])
+
+
+def test_another_spelling_of_the_same_bytes(bundle, judged):
+    bundle.leaves[2] += b" " * (-len(bundle.leaves[2]) % 3 + 1)  # one byte over: the last character before == has four bits to spare
+    bundle.make()
+    text = bundle.lines[3]["leaf"]
+    assert text.endswith("==")
+    assert judged() == (Verdict.INTACT, [])
+    bundle.lines[3]["leaf"] = text[:-3] + {"A": "B", "g": "h", "Q": "R", "w": "x"}[text[-3]] + "=="
+    assert judged() == (Verdict.UNUSABLE, ["bad_line"])
+
+
+def test_a_leaf_changed(bundle, judged):
+    bundle.lines[3]["leaf"] = b64(event(2, outcome="refused"))
+    assert judged() == (Verdict.TAMPERED, ["wrong_root"])
+
+
+@pytest.mark.parametrize("at", [1, 4, 7])
+def test_a_leaf_removed(bundle, judged, at):
+    del bundle.lines[at]
+    assert judged()[0] is Verdict.TAMPERED
+
+
+@pytest.mark.parametrize("at", [1, 4, 7])
+def test_a_leaf_removed_and_the_rest_moved_up(bundle, judged, at):
+    del bundle.lines[at]
+    for index, line in enumerate(bundle.lines[1:-1]):
+        line["index"] = index
+    assert judged() == (Verdict.TAMPERED, ["missing_leaves"])
+
+
+def test_two_leaves_swapped(bundle, judged):
+    bundle.lines[2]["leaf"], bundle.lines[3]["leaf"] = bundle.lines[3]["leaf"], bundle.lines[2]["leaf"]
+    assert judged() == (Verdict.TAMPERED, ["wrong_root"])
+
+
+def test_a_leaf_put_in_at_the_end(bundle, judged):
+    bundle.lines.insert(-1, {"index": 7, "leaf": b64(event(9))})
+    assert judged()[0] is Verdict.TAMPERED
+
+
+def test_something_after_the_end(bundle, judged):
+    bundle.lines.append({"index": 7, "leaf": b64(event(9))})
+    assert judged()[0] is Verdict.TAMPERED
+
+
+def test_an_inner_node_is_not_taken_for_a_leaf(bundle, judged):
+    """Were leaves and nodes hashed alike, two leaves could be sold as one."""
+    hashes = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in bundle.leaves[:2]]
+    bundle.leaves = [b"".join(hashes), *bundle.leaves[2:]]
+    lines = bundle.lines
+    bundle.make()
+    bundle.lines[0] = lines[0]
+    assert judged()[0] is Verdict.TAMPERED
+
+
+def test_signed_by_another_key(bundle, judged):
+    assert judged("--key", Signer().verifier_key) == (Verdict.TAMPERED, ["not_signed"])
+
+
+def test_signed_for_another_log(bundle, judged):
+    bundle.lines[0]["checkpoint"] = note(bundle.leaves, bundle.signer, origin="wardline.example/audit/2")
+    assert judged() == (Verdict.TAMPERED, ["not_signed"])
+
+
+def test_a_checkpoint_changed_after_it_was_signed(bundle, judged):
+    bundle.lines[0]["checkpoint"] = bundle.lines[0]["checkpoint"].replace("\n7\n", "\n6\n")
+    del bundle.lines[7]
+    assert "not_signed" in judged()[1]
+
+
+def test_the_key_in_the_bundle_is_believed_only_when_told_to(bundle, capsys):
+    bundle.path.write_bytes(bundle.content())
+    assert main([str(bundle.path)]) == Verdict.UNUSABLE
+    capsys.readouterr()
+    assert main([str(bundle.path), "--trust-bundle-key", "--language", "en"]) == Verdict.INTACT
+    assert "not forgery" in capsys.readouterr().out
+
+
+def test_a_download_that_broke_off_is_incomplete_wherever_it_did(bundle, judged):
+    content = bundle.content()
+    head = content.index(b"\n") + 1
+    for end in range(head, len(content), 37):
+        assert judged(content=content[:end])[0] is Verdict.INCOMPLETE, end
+
+
+def test_withheld_leaves_show(bundle, judged):
+    bundle.lines[3] = {"index": 2, "hash": b64(hashlib.sha256(b"\x00" + bundle.leaves[2]).digest())}
+    assert judged() == (Verdict.INCOMPLETE, ["withheld"])
+
+
+def test_a_false_hash_for_a_withheld_leaf_is_tampering(bundle, judged):
+    bundle.lines[3] = {"index": 2, "hash": b64(bytes(32))}
+    assert judged()[0] is Verdict.TAMPERED
+
+
+class TestOpenings:
+    salt = bytes(range(32))
+    commitment = b64(hashlib.sha256(b"wardline-audit/1 opening\0" + b"device_label\0" + salt + b"Phone").digest())
+
+    @pytest.fixture
+    def bundle(self, tmp_path):
+        return Bundle(tmp_path, [event(0, commitments={"device_label": self.commitment}), event(1)])
+
+    def opens(self, bundle, value):
+        bundle.lines[1]["openings"] = {"device_label": {"salt": b64(self.salt), "value": value}}
+
+    def test_open(self, bundle, judged):
+        self.opens(bundle, "Phone")
+        assert judged() == (Verdict.INTACT, [])
+
+    def test_false(self, bundle, judged):
+        self.opens(bundle, "Tablet")
+        assert judged() == (Verdict.TAMPERED, ["wrong_opening"])
+
+    def test_missing(self, judged):
+        assert judged() == (Verdict.INCOMPLETE, ["openings_missing"])
+
+    def test_erased(self, bundle, judged):
+        bundle.leaves.append(event(2, action="privacy.erased"))
+        bundle.make()
+        assert judged() == (Verdict.ERASED, ["erased"])
+
+
+class TestSaved:
+    @pytest.fixture
+    def earlier(self, bundle):
+        return bundle.saves("saved", note(bundle.leaves[:4], bundle.signer))
+
+    def test_continued(self, judged, earlier):
+        assert judged("--saved", earlier) == (Verdict.INTACT, [])
+
+    def test_another_past_under_the_right_key(self, bundle, judged, earlier):
+        bundle.leaves[1] = event(1, outcome="refused")
+        bundle.make()
+        assert judged() == (Verdict.INTACT, [])
+        assert judged("--saved", earlier) == (Verdict.TAMPERED, ["other_past"])
+
+    def test_shorter_than_it_was(self, bundle, judged, earlier):
+        bundle.leaves = bundle.leaves[:3]
+        bundle.make()
+        assert judged("--saved", earlier) == (Verdict.TAMPERED, ["shrunk"])
+
+    def test_not_signed_by_the_log(self, bundle, judged):
+        assert judged("--saved", bundle.saves("saved", note(bundle.leaves[:4], Signer()))) == (Verdict.UNUSABLE, ["saved_not_signed"])
+
+    def test_no_checkpoint(self, bundle, judged):
+        assert judged("--saved", bundle.saves("saved", "hello")) == (Verdict.UNUSABLE, ["bad_checkpoint"])
+
+    def test_written_from_an_intact_log_alone(self, bundle, judged, earlier):
+        before = (bundle.folder / "saved").read_text()
+        bundle.lines[6]["leaf"] = b64(event(2, outcome="refused"))
+        assert judged("--saved", earlier, "--save", earlier)[0] is Verdict.TAMPERED
+        assert (bundle.folder / "saved").read_text() == before
+
+        bundle.make()
+        assert judged("--saved", earlier, "--save", earlier)[0] is Verdict.INTACT
+        assert (bundle.folder / "saved").read_text() == bundle.lines[0]["checkpoint"]
+
+
+class TestPolicy:
+    witnesses = [Signer(name, kind=4) for name in ("north", "south", "west")]
+
+    def policy(self, bundle, quorum):
+        lines = [f"log {bundle.signer.verifier_key}", *(f"witness {each.name} {each.verifier_key}" for each in self.witnesses)]
+        return bundle.saves("policy", "\n".join(["# who is believed", *lines, "", quorum]))
+
+    @pytest.mark.parametrize(
+        ("quorum", "present", "verdict"),
+        [
+            ("quorum none", 0, Verdict.INTACT),
+            ("quorum north", 1, Verdict.INTACT),
+            ("quorum north", 0, Verdict.TAMPERED),
+            ("quorum west", 2, Verdict.TAMPERED),
+            ("group g 2 north south west\nquorum g", 2, Verdict.INTACT),
+            ("group g 2 north south west\nquorum g", 1, Verdict.TAMPERED),
+            ("group g all north south\ngroup h any g west\nquorum h", 2, Verdict.INTACT),
+            ("group g all north south\ngroup h any g west\nquorum h", 1, Verdict.TAMPERED),
+        ],
+    )
+    def test_quorum(self, bundle, judged, quorum, present, verdict):
+        bundle.make(bundle.signer, *self.witnesses[:present])
+        assert judged("--policy", self.policy(bundle, quorum))[0] is verdict
+
+    def test_witnesses_do_not_stand_in_for_the_log(self, bundle, judged):
+        bundle.make(*self.witnesses)
+        assert judged("--policy", self.policy(bundle, "quorum north")) == (Verdict.TAMPERED, ["not_signed"])
+
+    def test_a_witness_that_signed_something_else(self, bundle, judged):
+        bundle.make(bundle.signer)
+        bundle.lines[0]["checkpoint"] += self.witnesses[0].line("something else")
+        assert judged("--policy", self.policy(bundle, "quorum north")) == (Verdict.TAMPERED, ["no_quorum"])
+
+    @pytest.mark.parametrize(
+        "line", ["quorum nobody", "group g 4 north south west", "group g 0 north", "group g 1 nobody", "witness north x", "x"]
+    )
+    def test_what_is_no_policy(self, bundle, judged, line):
+        assert judged("--policy", self.policy(bundle, line))[0] is Verdict.UNUSABLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b"\xff\n",
+        b"[" * 100_000 + b"\n",
+        b'{"format":"wardline-audit/2"}\n',
+        b'{"format":"wardline-audit/1"}\n',
+    ],
+)
+def test_what_is_no_bundle_is_unusable(judged, content):
+    assert judged(content=content)[0] is Verdict.UNUSABLE
+
+
+@pytest.mark.parametrize("leaf", [b"", b"\xff", b"[]", b'{"v":2}', b'{"v":1,"at":[],"action":"a","outcome":"b"}', b"[" * 50_000])
+def test_a_signed_leaf_that_says_nothing_is_unusable(bundle, judged, leaf):
+    bundle.leaves[2] = leaf
+    bundle.make()
+    assert judged() == (Verdict.UNUSABLE, ["unreadable_leaf"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--nothing"], ["bundle", "--key", "x"], ["no-such-file", "--trust-bundle-key"]])
+def test_a_call_that_makes_no_sense_is_unusable_and_not_incomplete(arguments, capsys):
+    assert main(arguments) == Verdict.UNUSABLE
+    assert capsys.readouterr().out
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_flipped_bit_among_the_leaves_goes_unnoticed(bundle, judged, data):
+    content = bytearray(bundle.content())
+    start, end = content.index(b"\n") + 1, content.rindex(b'{"end"')
+    content[data.draw(st.integers(start, end - 1))] ^= 1 << data.draw(st.integers(0, 7))
+
+    assert judged(content=bytes(content))[0] is not Verdict.INTACT
+
+
+def test_says_it_in_german_and_moves_no_cursor(bundle, capsys):
+    bundle.leaves[0] = event(0, at="\x1b[2Jlater\nINTACT")
+    bundle.make()
+    bundle.path.write_bytes(bundle.content())
+    assert main([str(bundle.path), "--key", bundle.signer.verifier_key, "--language", "de"]) == Verdict.INTACT
+
+    said = capsys.readouterr().out
+    assert said.startswith("UNVERSEHRT")
+    assert "\x1b" not in said
+    assert "\nINTACT" not in said
+
+
+def test_as_a_program_of_its_own_it_needs_nothing_of_the_service(bundle, tmp_path):
+    bundle.lines[3]["leaf"] = b64(event(2, outcome="refused"))
+    bundle.path.write_bytes(bundle.content())
+    program = "import sys; from wardline_verify.cli import main; code = main(sys.argv[1:]); print(*sorted(sys.modules)); sys.exit(code)"
+    arguments = [sys.executable, "-c", program, str(bundle.path), "--key", bundle.signer.verifier_key]
+
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=tmp_path, env={"LANG": "de_DE.UTF-8", "PATH": os.environ["PATH"]})
+
+    assert done.returncode == Verdict.TAMPERED, done.stderr
+    verdict, *_, modules = done.stdout.splitlines()
+    assert verdict.startswith("MANIPULIERT")
+    assert not {"django", "audit", "wardline_client", "httpx"} & {module.split(".")[0] for module in modules.split()}
