@@ -33,12 +33,22 @@ class Api:
     """One browser-like connection to one service; paths are below ``/api/v1/``."""
 
     def __init__(
-        self, address: str, *, transport: httpx.BaseTransport | None = None, timeout: float = 30, verify: bool | str = True
+        self,
+        address: str,
+        *,
+        origin: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 30,
+        verify: bool = True,
     ) -> None:
+        """``origin`` is the service's public one where ``address`` reaches it another way, e.g. past its proxy."""
         parts = urlsplit(address)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.address = f"{parts.scheme}://{parts.netloc}"
+        self.origin = origin or self.address
         headers = {"Origin": self.origin, "Referer": self.origin + "/", "Accept": "application/json"}
-        self._http = httpx.Client(base_url=self.origin + "/api/v1/", transport=transport, timeout=timeout, verify=verify, headers=headers)
+        self._http = httpx.Client(
+            base_url=self.address + "/api/v1/", transport=transport, timeout=timeout, verify=verify, headers=headers, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ Invariant: an event is a hint; after every connect and every ``resync`` the trut
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from wardline_client.http import Api, ApiError
 
@@ -31,7 +33,7 @@ class Socket:
     @classmethod
     async def open(cls, api: Api) -> Self:
         """Connect with the session of ``api``, which is signed in."""
-        parts = urlsplit(api.origin)
+        parts = urlsplit(api.address)
         address = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/ws/v1/"
         headers = {"Cookie": api.cookie_header}
         # A proxy of the environment is for outgoing web traffic; the service is reached as ``api`` reaches it.
@@ -83,14 +85,20 @@ class Socket:
         return body
 
     async def _read(self) -> None:
-        async for text in self._connection:
-            event = json.loads(text)
-            waiting = self._answers.pop(event.get("id", ""), None) if event["t"] == "answer" else None
-            if waiting is None:
-                self._events.put_nowait(event)
-            elif not waiting.done():
-                waiting.set_result(event)
-        for waiting in self._answers.values():
-            if not waiting.done():
-                waiting.set_exception(ConnectionError("the socket closed"))
-        self._events.put_nowait(None)
+        try:
+            # Also a close that is no error to us: the code says what to do, see ``close_code``.
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    self._take(json.loads(await self._connection.recv()))
+        finally:
+            for waiting in self._answers.values():
+                if not waiting.done():
+                    waiting.set_exception(ConnectionError("the socket closed"))
+            self._events.put_nowait(None)
+
+    def _take(self, event: Json) -> None:
+        waiting = self._answers.pop(event.get("id", ""), None) if event["t"] == "answer" else None
+        if waiting is None:
+            self._events.put_nowait(event)
+        elif not waiting.done():
+            waiting.set_result(event)
