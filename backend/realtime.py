@@ -11,13 +11,13 @@ close, joined by commas.
 
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import redis
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 CHANNEL = "wardline:ring"
@@ -41,7 +41,19 @@ def close_after_commit(sign_ins: Iterable[UUID]) -> None:
 
 
 def encode_event(event: dict[str, Any]) -> str:
-    return json.dumps(event, separators=(",", ":"), cls=DjangoJSONEncoder)
+    """JSON as the HTTP API gives it, times with microseconds: the same thing reads the same on both ways."""
+    return _encode(event)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    raise TypeError(f"{type(value).__name__} has no place in an event.")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), default=_plain, check_circular=False).encode
 
 
 def encode_frame(kind: str, targets: Iterable[UUID], text: str) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
 
 class WholeFileStorage(FileSystemStorage):
     """Writes beside the place and renames: a crash leaves a nameless remainder, never half a file."""
 
-    def _save(self, name: str, content: ContentFile[bytes]) -> str:
+    def _save(self, name: str, content: "File[bytes]") -> str:
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")

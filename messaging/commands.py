@@ -96,20 +96,25 @@ class Command:
 def run(command: Command) -> Outcome:
     """Do it in the caller's transaction, or in one of its own. Raises what ``explain`` raises."""
     row = _execute(command, hospitals_of(command.conversation_id))
-    if row is None:
-        return explain(command)
-    outcome = command.outcome(row)
+    outcome = explain(command) if row is None else command.outcome(row)
     ring_after_commit(outcome.people, outcome.event)
     return outcome
 
 
 def explain(command: Command) -> Outcome:
-    """``command.explain``; what it cannot explain was a race (a member joined, a retry overtook): the same call may be repeated."""
+    """Why the statement did nothing: ``command.explain``; where that finds no reason (a member joined meanwhile), the statement again.
+
+    Raises:
+        DomainError: as ``command.explain``; ``Unavailable`` (``messaging.try_again``) when it still does nothing.
+    """
     forget_hospitals(command.conversation_id)
     outcome = command.explain()
-    if outcome is None:
+    if outcome is not None:
+        return outcome
+    row = _execute(command, hospitals_of(command.conversation_id))
+    if row is None:
         raise Unavailable("messaging.try_again", "Something changed at the same moment. Send the same again.")
-    return outcome
+    return command.outcome(row)
 
 
 def _execute(command: Command, hospitals: tuple[UUID, ...]) -> tuple[Any, ...] | None:

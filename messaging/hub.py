@@ -22,6 +22,8 @@ TOO_SLOW: Final = 4408
 QUEUE: Final = 256  # events a socket may lag behind ...
 QUEUED_BYTES: Final = 2 * 1024 * 1024  # ... and their size
 CLOSE_WITHIN: Final = 2.0  # seconds a close frame may wait for a reader that does not read
+SILENCE: Final = 5.0  # seconds after which the subscription is asked whether it lives
+RETRY: Final = 0.2
 RESYNC: Final = '{"t":"resync"}'
 
 log = logging.getLogger(__name__)
@@ -132,17 +134,23 @@ class Hub:
         while True:
             try:
                 await self._subscribed()
-            except (RedisError, OSError) as error:
-                log.warning("the subscription broke: %s", type(error).__name__)
-            await asyncio.sleep(0.2)
+            except Exception as error:
+                log.warning("the subscription broke: %s", type(error).__name__, exc_info=not isinstance(error, RedisError | OSError))
+            await asyncio.sleep(RETRY)
 
     async def _subscribed(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True, health_check_interval=5, socket_keepalive=True)
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True)
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
+            is_asked = False
             while True:
-                # ``timeout`` lets the health check notice a connection that died without a word.
-                message = await subscription.get_message(timeout=5)
+                message = await subscription.get_message(timeout=SILENCE)
+                if message is None:
+                    # A connection that died without a word answers no ping.
+                    if is_asked:
+                        raise ConnectionError("no answer")
+                    await subscription.ping()
+                is_asked = message is None
                 if message is None:
                     continue
                 if message["type"] == "subscribe":

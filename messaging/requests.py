@@ -72,8 +72,8 @@ class Requests:
         except DomainError as error:
             await self._audit(actor, error)
             return Answer(id, error.status, {"code": error.code, "detail": error.detail, **error.extra})
-        except (psycopg.Error, DatabaseError) as error:
-            log.error("the database refused a command: %s", type(error).__name__)
+        except Exception as error:
+            log.error("a command failed: %s", type(error).__name__, exc_info=not isinstance(error, psycopg.Error | DatabaseError | OSError))
             return Answer.refused(id, 503, "messaging.try_again", "The service is briefly away. Send the same again.")
         return Answer(id, outcome.status, outcome.body)
 
@@ -83,8 +83,9 @@ class Requests:
         command, parameters = await self._in(checkers, lambda: prepare(actor, frame))
         row = await self._writers.submit(command, parameters)
         if row is None:
-            return await self._in(self._slow, lambda: _closing(lambda: explain(command)))
-        outcome = command.outcome(row)
+            outcome = await self._in(self._slow, lambda: _closing(lambda: explain(command)))
+        else:
+            outcome = command.outcome(row)
         self._announcer.announce(encode_frame(RING, outcome.people, encode_event(outcome.event)))
         return outcome
 

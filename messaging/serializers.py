@@ -44,9 +44,9 @@ class Base64UrlField(serializers.CharField):
     """base64url without padding."""
 
 
-class NewConversation(serializers.Serializer):
+class NewDirectConversation(serializers.Serializer):
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=[Conversation.Kind.DIRECT.value])
+    kind = serializers.RegexField("^direct$")  # a case's conversations are made with its request
     members = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=512)
     epoch = EpochField()
     role = serializers.UUIDField(required=False, allow_null=True, default=None)
@@ -86,7 +86,7 @@ class AcknowledgementShape(serializers.Serializer):
 
 class MemberShape(serializers.Serializer):
     principal = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=["user", "role", "archive"])
+    kind = serializers.CharField(help_text="`user`, `role` or `archive`.")
     hospital = serializers.UUIDField()
 
 

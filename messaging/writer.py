@@ -96,7 +96,7 @@ class _Writer:
     async def _write(self, batch: Sequence[Item]) -> None:
         try:
             rows = await self._commit(batch)
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 -- a writer that ended would leave everybody waiting
             if len(batch) == 1:
                 _fail(batch[0], error)
                 return
@@ -123,7 +123,7 @@ class _Writer:
         return self._connection
 
 
-def _fail(item: Item, error: psycopg.Error) -> None:
+def _fail(item: Item, error: Exception) -> None:
     if item.done.done():
         return
     # The same id at the same moment on another connection: to ``explain``, that is "done already".

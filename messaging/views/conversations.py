@@ -14,7 +14,7 @@ from messaging.serializers import (
     ConversationDetailShape,
     EpochNumber,
     EpochsShape,
-    NewConversation,
+    NewDirectConversation,
     NewEpoch,
     SyncShape,
 )
@@ -30,11 +30,11 @@ class SyncView(APIView):
 
 
 class ConversationsView(APIView):
-    @extend_schema(request=NewConversation, responses={201: ConversationDetailShape, 200: ConversationDetailShape})
+    @extend_schema(request=NewDirectConversation, responses={201: ConversationDetailShape, 200: ConversationDetailShape})
     @idempotent
     def post(self, request: Request) -> Response:
         """A direct conversation with its first epoch."""
-        made, is_new = create_conversation(actor=request.actor, **parsed(NewConversation, request.data))
+        made, is_new = create_conversation(actor=request.actor, **parsed(NewDirectConversation, request.data))
         return Response(reading.conversation(request.actor, made.pk), status=201 if is_new else 200)
 
 
