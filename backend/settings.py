@@ -111,6 +111,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
         "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["svelte-trusted-html", "wardline-worker"],
     }
 }
 
