@@ -108,4 +108,4 @@ def _leaves(log: UUID, tile: tile_paths.Tile) -> list[bytes]:
 
 def _shown(log: Log, key: str) -> dict[str, Any]:
     hospital = None if log.hospital == OPERATOR else str(log.hospital)
-    return {"id": str(log.id), "hospital": hospital, "origin": origin_of(log.id), "verifier_key": key}
+    return {"id": str(log.id), "hospital": hospital, "origin": origin_of(log.id), "key": key}

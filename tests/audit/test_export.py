@@ -34,7 +34,7 @@ def exported(hospital, registrar, judged, tmp_path):
         path = tmp_path / "bundle.ndjson"
         path.write_bytes(b"".join(answer.streaming_content))
         logs = registrar.get("/audit/logs/").json()["results"]
-        key = next(log["verifier_key"] for log in logs if log["id"] == str(hospital.log.id))
+        key = next(log["key"] for log in logs if log["id"] == str(hospital.log.id))
         return judged(str(path), "--key", key, *options)
 
     return take

@@ -71,7 +71,7 @@ def test_the_list_names_every_log_and_its_key_in_one_query(stranger, hospital, d
     logs = {log["id"]: log for log in answer.json()["results"]}
     own = logs[str(hospital.log.id)]
     assert own["hospital"] == str(hospital.id)
-    assert own["verifier_key"].startswith(own["origin"] + "+")
+    assert own["key"].startswith(own["origin"] + "+")
     assert [log["hospital"] for log in logs.values()].count(None) == 1, "the operator's"
 
 
