@@ -107,6 +107,7 @@ def _postgres(state: Path, settings: dict[str, str]) -> str:
         if not (data / "PG_VERSION").exists():
             _initialise(programs, data)
         settings = {
+            **SILENT,
             "unix_socket_directories": str(sockets),
             "listen_addresses": "",
             "max_connections": "200",

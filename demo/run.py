@@ -16,9 +16,10 @@ LEAST_FREE_BYTES = 300_000_000
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell that starts us in the background has told us to ignore the latter
+        signal.signal(number, _interrupt)
     try:
-        port = _port()
+        port = port_of_environment()
         refuse_taken_port(port)
         _refuse_full_disk()
         say("Wardline")
@@ -38,7 +39,7 @@ def main() -> int:
     return 0
 
 
-def _port() -> int:
+def port_of_environment() -> int:
     word = os.environ.get("PORT", "8000")
     if not word.isdigit() or not 1 <= int(word) <= 65535:
         raise Stop(f"PORT is {word!r}, and a port is a number from 1 to 65535.")

@@ -3,6 +3,7 @@
 Invariant: ``web/dist`` is what the sources say; unchanged sources are not built again.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -28,12 +29,14 @@ def build() -> None:
         Stop: npm or the build failed; the sentence names the log.
     """
     LOG.parent.mkdir(exist_ok=True)
-    install()
-    stamp, wanted = WEB / "dist" / ".built", _digest(_sources())
-    if not (stamp.exists() and stamp.read_text() == wanted):
-        with step("Web client"):
-            _npm("run", "build")
-        stamp.write_text(wanted)
+    with LOG.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a test run and `make run` may want it at once
+        install()
+        stamp, wanted = WEB / "dist" / ".built", _digest(_sources())
+        if not (stamp.exists() and stamp.read_text() == wanted):
+            with step("Web client"):
+                _npm("run", "build")
+            stamp.write_text(wanted)
 
 
 def install() -> None:
