@@ -214,7 +214,7 @@ class Night:
         self.kreis, self.uni, self.nord, self.mitte, self.fern = map(Place, ("kreis", "uni", "nord", "mitte", "fern"))
         self.places = [self.kreis, self.uni, self.nord, self.mitte, self.fern]
         self._people: dict[str, Caller] = {}
-        _Building(self).build()
+        Building(self).build()
         self._people["anonymous"] = Caller(None)
 
     def __getattr__(self, name: str) -> Someone:
@@ -261,7 +261,7 @@ class Night:
         return [event.action for event in self.audit_of(hospital)]
 
 
-class _Building:
+class Building:
     """Puts the cast into the tables in a few statements, with everything signed as the product would have it."""
 
     def __init__(self, night: Night) -> None:
@@ -271,7 +271,6 @@ class _Building:
         self.memberships: list[Membership] = []
         self.statements: list[StatementRow] = []
         self.later: list[Any] = []  # rows that refer to the above
-        self.stated: dict[bytes, Statement] = {}
 
     def build(self) -> None:
         night = self.night
@@ -287,38 +286,38 @@ class _Building:
         }
         for place, crew in crews.items():
             eligible = [self._named(attribute, place, name) for attribute, name in crew]
-            place.role = self._role(place, eligible)
+            place.role = self.role(place, eligible)
         self._named("egger", kreis, "Egger")
         self._named("former_colleague", kreis, "Ehemals", has_left=True)
-        self._lost_phone(night.adler)
-        self._pending(kreis)
+        self.lost_phone(night.adler)
+        self.waiting(kreis)
         partners = [place for place in night.places if place is not night.fern]
         for place in partners:
             for other in partners:
                 if other is not place:
                     self._partner(place, other)
-        self._save()
+        self.save()
 
     def _place(self, place: Place) -> None:
         self.hospitals.append(
             Hospital(id=place.id, slug=place.slug, name=f"Klinikum {place.name}", city=place.name, root_public_key=place.root.public)
         )
         self.later.append(Unit(id=place.unit_id, hospital_id=place.id, name="Intensive care"))
-        registrar = Someone(place, "Register", cookie=_cookie())
+        registrar = Someone(place, "Register", cookie=new_cookie())
         place.registrar = registrar
         self._state(self._by_root(place, "root", place.id, Sign(place.root.public)))
         self._state(self._by_root(place, "registrar", registrar.id, Sign(registrar.keys.sign.public)))
-        self._member(registrar, is_registrar=True)
-        place.archive = Someone(place, "Archive", cookie=_cookie())
-        self._member(place.archive, kind=Person.Kind.ARCHIVE)
+        self.member(registrar, is_registrar=True)
+        place.archive = Someone(place, "Archive", cookie=new_cookie())
+        self.member(place.archive, kind=Person.Kind.ARCHIVE)
 
     def _named(self, attribute: str, place: Place, name: str, *, has_left: bool = False) -> Someone:
-        someone = Someone(place, name, cookie=_cookie())
-        self._member(someone, has_left=has_left)
+        someone = Someone(place, name, cookie=new_cookie())
+        self.member(someone, has_left=has_left)
         self.night.cast(attribute, someone)
         return someone
 
-    def _member(
+    def member(
         self, someone: Someone, *, kind: Person.Kind = Person.Kind.HUMAN, is_registrar: bool = False, has_left: bool = False
     ) -> None:
         place, now = someone.place, timezone.now()
@@ -353,23 +352,23 @@ class _Building:
             )
         )
 
-    def _lost_phone(self, owner: Someone) -> None:
-        lost = Someone(owner.place, owner.name, cookie=_cookie(), device="lost phone")
+    def lost_phone(self, owner: Someone) -> None:
+        lost = Someone(owner.place, owner.name, cookie=new_cookie(), device="lost phone")
         lost.id, lost.pseudonym, lost.profile = owner.id, owner.pseudonym, owner.profile
         self._device(lost, revoked_at=timezone.now())
         self._state(owner.states("device-revoked", lost.device_id, Revocation(owner.id, "lost")))
         self.night.cast("revoked_device", lost)
 
-    def _pending(self, place: Place) -> None:
-        someone = Someone(place, "Neu", cookie=_cookie())
+    def waiting(self, place: Place) -> None:
+        someone = Someone(place, "Neu", cookie=new_cookie())
         self._person(someone)
         offered = {"offered_kem": someone.keys.kem.public, "offered_sign": someone.keys.sign.public}
         self.memberships.append(Membership(person_id=someone.id, hospital_id=place.id, **offered))
         self._device(someone)
         self.night.cast("pending", someone)
 
-    def _role(self, place: Place, eligible: list[Someone]) -> Role:
-        keys, name = keys_of(f"{place.name} role"), "Intensive care coordination"
+    def role(self, place: Place, eligible: list[Someone], name: str = "Intensive care coordination") -> Role:
+        keys = keys_of(f"{place.name} role")
         profile = make_profile(Profile(name=name))
         role_id = uuid4()
         body = RoleKeys(1, keys.kem.public, profile_digest(profile), tuple(person.id for person in eligible))
@@ -424,14 +423,19 @@ class _Building:
         )
         return statement
 
-    def _save(self) -> None:
-        for rows in (self.hospitals, self.people, self.memberships, self.statements):
-            type(rows[0]).objects.bulk_create(rows)  # type: ignore[attr-defined]
+    def save(self) -> None:
+        for model, rows in (
+            (Hospital, self.hospitals),
+            (Person, self.people),
+            (Membership, self.memberships),
+            (StatementRow, self.statements),
+        ):
+            model.objects.bulk_create(rows)  # type: ignore[attr-defined]
         for model in (Unit, Device, SignIn, PrincipalKey, DutyRole, RoleSeal, Duty, Partnership):
             model.objects.bulk_create([row for row in self.later if isinstance(row, model)])  # type: ignore[attr-defined]
 
 
-def _cookie() -> str:
+def new_cookie() -> str:
     return secrets.token_hex(16)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.services import record
-from backend.errors import Conflict
+from backend.errors import Conflict, Unauthenticated
 from backend.realtime import ring_after_commit
 from identity import access
 from identity.actors import Actor
@@ -51,12 +51,14 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
 
     Raises:
         NotFound: nobody of this hospital. Conflict: ``member.last_registrar``.
+        Unauthenticated: the registrar was ended in this very moment.
     """
     actor.require_registrar()
+    registrars = _lock_registrars(actor)
     membership = access.membership_at_own_hospital(actor, person_id, states=Membership.State.values)
     if membership.state == Membership.State.ENDED:
         return membership
-    if membership.is_registrar and _other_registrars(membership) == 0:
+    if registrars == {person_id}:
         raise Conflict("member.last_registrar", "The hospital would be without a registrar.")
     now = timezone.now()
     membership.state, membership.ended_at = Membership.State.ENDED, now
@@ -85,9 +87,10 @@ def read_pending(*, actor: Actor) -> list[Membership]:
     return found
 
 
-def _other_registrars(membership: Membership) -> int:
-    """Locked, so that two registrars cannot end each other in the same second."""
-    locked = Membership.objects.select_for_update().filter(
-        hospital=membership.hospital_id, is_registrar=True, state=Membership.State.ACTIVE
-    )
-    return len([other for other in locked.order_by("id") if other.pk != membership.pk])
+def _lock_registrars(actor: Actor) -> set[UUID]:
+    """Always before the membership and in one order, so that two registrars can neither end each other nor wait for each other for ever."""
+    active = Membership.objects.select_for_update().filter(hospital=actor.hospital_id, is_registrar=True, state=Membership.State.ACTIVE)
+    found = {membership.person_id for membership in active.order_by("id")}
+    if actor.person_id not in found:
+        raise Unauthenticated("membership.ended", "Your membership has ended.")
+    return found

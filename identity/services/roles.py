@@ -53,8 +53,8 @@ def state_role(*, actor: Actor, draft: RoleDraft, signed: dict[str, bytes]) -> D
     _require_eligible(actor, body.eligible)
     role, is_new = _save(actor, draft)
     current = PrincipalKey.objects.filter(principal=role.id, replaced_at=None).first()
-    _require_generation(role, body, draft, current)
     row = statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=role.id)
+    _require_generation(role, body, draft, current)
     if current is None or body.generation > current.generation:
         add_generation(principal=role.id, kind=PrincipalKey.Kind.ROLE, statement=statement, row=row, history=draft.history)
     else:
