@@ -1,6 +1,9 @@
+import { registerServiceWorker } from "./worker";
 import { mount } from "svelte";
-import App from "./app/App.svelte";
+import "./app.css";
+import App from "./App.svelte";
+import { Wardline } from "./sync";
 
 const target = document.getElementById("app");
-if (target) mount(App, { target });
-if (import.meta.env.PROD && "serviceWorker" in navigator) void navigator.serviceWorker.register("/sw.js");
+if (target) mount(App, { target, props: { wardline: new Wardline() } });
+if (import.meta.env.PROD) void registerServiceWorker();

@@ -1,39 +1,54 @@
-/** What the screens show. Written by the port alone; a screen reads it and asks the port to act. */
-import type { BedRequest, BoardHospital, Candidate, Conversation, Duty, Hospital, Id, Message, Person, Port, Role } from "./port";
+/** What the screens read: the stores of `sync` as one piece of state, and the questions several screens ask of it. */
+import type {
+  BedRequest, BoardHospital, Candidate, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, Hospital, MessageView, PendingMember,
+  Person, Readable, SessionState,
+} from "../sync/types";
+import type { Port } from "./port";
 
-/** `anonymous`: no sign-in. `pending`: joined, the registrar has yet to approve. `open`: keys are in memory. */
-export type Phase = "starting" | "anonymous" | "pending" | "open";
+const NOBODY: SessionState = {
+  phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, rolesOnDuty: [], fingerprint: null,
+  idleLockSeconds: 0, expiresAt: null, reason: null,
+};
 
-export interface Model {
-  phase: Phase;
-  me: Id | null;
-  hospital: Id | null;
-  hospitals: Record<Id, Hospital>;
-  people: Record<Id, Person>;
-  roles: Record<Id, Role>;
-  duties: Duty[];
-  board: BoardHospital[] | null;
-  requests: BedRequest[] | null;
-  conversations: Conversation[] | null;
-  threads: Record<Id, Message[]>;
-  connection: "fine" | "connecting" | "offline";
-  waiting: number;
-  pendingCount: number;
+class Model {
+  session = $state.raw<SessionState>(NOBODY);
+  connection = $state.raw<Connection>("live");
+  waiting = $state.raw(0);
+  directory = $state.raw<DirectoryView>({ hospitals: [], people: [], roles: [] });
+  conversations = $state.raw<ConversationView[]>([]);
+  requests = $state.raw<BedRequest[]>([]);
+  board = $state.raw<BoardHospital[]>([]);
+  duty = $state.raw<Duty[]>([]);
+  pendingMembers = $state.raw<PendingMember[]>([]);
+  devices = $state.raw<DeviceInfo[]>([]);
+
+  readonly people = $derived(new Map<string, Person>(this.directory.people.map((each) => [each.id, each])));
+  readonly roles = $derived(new Map<string, DutyRole>(this.directory.roles.map((each) => [each.id, each])));
+  readonly hospitals = $derived(new Map<string, Hospital>(this.directory.hospitals.map((each) => [each.id, each])));
+  readonly unread = $derived(this.conversations.reduce((sum, each) => sum + each.unread, 0));
 }
 
-export function emptyModel(): Model {
-  return {
-    phase: "starting", me: null, hospital: null, hospitals: {}, people: {}, roles: {}, duties: [], board: null, requests: null, conversations: null,
-    threads: {}, connection: "fine", waiting: 0, pendingCount: 0,
-  };
-}
-
-export const model = $state(emptyModel());
+export const model = new Model();
 
 let current: Port | null = null;
 
-export function usePort(port: Port): void {
+/** Ties the model to a port; returns what unties it. */
+export function usePort(port: Port): () => void {
   current = port;
+  const follow = <T>(store: Readable<T>, set: (value: T) => void): (() => void) => store.subscribe(set);
+  const ends = [
+    follow(port.session, (value) => { model.session = value; }),
+    follow(port.connection, (value) => { model.connection = value; }),
+    follow(port.waiting, (value) => { model.waiting = value; }),
+    follow(port.directory, (value) => { model.directory = value; }),
+    follow(port.conversations, (value) => { model.conversations = value; }),
+    follow(port.requests, (value) => { model.requests = value; }),
+    follow(port.board, (value) => { model.board = value; }),
+    follow(port.duty, (value) => { model.duty = value; }),
+    follow(port.pendingMembers, (value) => { model.pendingMembers = value; }),
+    follow(port.devices, (value) => { model.devices = value; }),
+  ];
+  return () => ends.forEach((end) => end());
 }
 
 export function port(): Port {
@@ -41,57 +56,59 @@ export function port(): Port {
   return current;
 }
 
-// ---- what several screens ask of the model
-
-export function myDuties(): Duty[] {
-  return model.duties.filter((duty) => duty.holder === model.me);
+/** The messages of one conversation as state; runs inside a component, which keeps them open. */
+export function thread(conversation: () => string): { readonly messages: MessageView[] } {
+  let messages = $state.raw<MessageView[]>([]);
+  $effect(() => {
+    messages = [];
+    return port().messages(conversation()).subscribe((value) => { messages = value; });
+  });
+  return { get messages() { return messages; } };
 }
 
-export function findCandidate(id: Id): { request: BedRequest; candidate: Candidate } | null {
-  for (const request of model.requests ?? []) {
-    const candidate = request.candidates.find((each) => each.id === id);
+export interface Found { request: BedRequest; candidate: Candidate }
+
+function find(test: (candidate: Candidate) => boolean): Found | null {
+  for (const request of model.requests) {
+    const candidate = request.candidates.find(test);
     if (candidate) return { request, candidate };
   }
   return null;
 }
 
-export function candidateOf(conversation: Id): { request: BedRequest; candidate: Candidate } | null {
-  for (const request of model.requests ?? []) {
-    const candidate = request.candidates.find((each) => each.conversation === conversation);
-    if (candidate) return { request, candidate };
-  }
-  return null;
-}
+export const findCandidate = (id: string): Found | null => find((each) => each.id === id);
+export const candidateOf = (conversation: string): Found | null => find((each) => each.conversation === conversation);
+export const isOurs = (request: BedRequest): boolean => request.origin === model.session.hospital;
+export const myDuties = (): Duty[] => model.duty.filter((duty) => duty.holder !== null && duty.holder === model.session.person);
+export const hospitalName = (id: string): string => model.hospitals.get(id)?.name ?? "";
+export const roleName = (id: string | null): string => (id === null ? undefined : model.roles.get(id)?.name) ?? "";
 
-export function isOurs(request: BedRequest): boolean {
-  return request.origin === model.hospital;
-}
-
-export function personName(id: Id | null): string {
-  const person = id === null ? undefined : model.people[id];
+export function personName(id: string | null): string {
+  const person = id === null ? undefined : model.people.get(id);
   return person ? [person.title, person.name].filter(Boolean).join(" ") : "";
 }
 
-export function hospitalName(id: Id): string {
-  return model.hospitals[id]?.name ?? "";
-}
+export interface Counterpart { name: string; detail: string }
 
-export function roleName(id: Id | null): string {
-  return (id === null ? undefined : model.roles[id]?.name) ?? "";
-}
-
-/** Who a conversation is with, as the sender must always see it: hospital and role, or the person. */
-export function counterpart(conversation: Conversation): { name: string; detail: string } {
+/** Who a conversation is with, as a sender must always see it: hospital and role, or the person. */
+export function counterpart(conversation: ConversationView): Counterpart {
   const found = candidateOf(conversation.id);
-  if (found) {
-    const { request, candidate } = found;
-    return isOurs(request)
-      ? { name: hospitalName(candidate.hospital), detail: roleName(candidate.role) }
-      : { name: hospitalName(request.origin), detail: roleName(request.role) || personName(request.requester) };
-  }
-  const others = conversation.members.filter((id) => id !== model.me);
-  const person = others.map((id) => model.people[id]).find(Boolean);
+  if (found) return counterpartOf(found);
+  const other = conversation.members.find((each) => each.kind !== "archive" && each.principal !== model.session.person && !isMyRole(each.principal));
+  if (!other) return { name: "", detail: "" };
+  const person = model.people.get(other.principal);
   if (person) return { name: personName(person.id), detail: hospitalName(person.hospital) };
-  const role = others.map((id) => model.roles[id]).find(Boolean);
-  return role ? { name: role.name, detail: hospitalName(role.hospital) } : { name: "", detail: "" };
+  return { name: hospitalName(other.hospital), detail: roleName(other.principal) };
+}
+
+export function counterpartOf({ request, candidate }: Found): Counterpart {
+  if (isOurs(request)) return { name: hospitalName(candidate.hospital), detail: roleName(candidate.role) };
+  return { name: hospitalName(request.origin), detail: roleName(request.role) || personName(request.requester) };
+}
+
+const isMyRole = (id: string): boolean => model.session.rolesOnDuty.includes(id);
+
+/** The duty role I speak in, in this conversation; null: as myself. */
+export function speakingRole(conversation: ConversationView): string | null {
+  return conversation.members.map((each) => each.principal).find(isMyRole) ?? null;
 }

@@ -36,11 +36,19 @@ export function back(): void {
   else replace("/");
 }
 
-/** Takes `<token>.<secret>` out of a join or link address, and the address out of the history. */
-export function takeSecret(): { token: string; secret: string } | null {
-  const [kind = "", value = ""] = route.parts;
-  const [token, secret] = value.split(".");
-  if (!token || !secret) return null;
+/** The whole `/#/join/...` or `/#/link/...` address, read once: it is taken out of the address bar and the history. Empty if there is none. */
+export function takeAddress(kind: "join" | "link"): string {
+  const value = route.parts[1];
+  if (!value) return "";
   replace(`/${kind}`);
-  return { token, secret };
+  return `${location.origin}/#/${kind}/${value}`;
+}
+
+const places: Record<string, number> = {};
+
+/** Where a page was scrolled to when it was left, so that back finds it as it was. */
+export const placeOf = (path: string): number => places[path] ?? 0;
+
+export function keepPlace(path: string, top: number): void {
+  places[path] = top;
 }

@@ -1,0 +1,189 @@
+/** A stand-in for `Wardline` with invented people and hospitals. `?phase=` and `?as=` (`origin`, `destination`) choose what is shown. */
+import type { Port } from "../src/features/port";
+import type {
+  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, MessageView,
+  PendingMember, Phase, Readable, SessionState,
+} from "../src/sync/types";
+
+class Cell<T> implements Readable<T> {
+  #runs = new Set<(value: T) => void>();
+  constructor(public value: T) {}
+  subscribe(run: (value: T) => void): () => void {
+    this.#runs.add(run);
+    run(this.value);
+    return () => this.#runs.delete(run);
+  }
+  set(value: T): void {
+    this.value = value;
+    for (const run of this.#runs) run(value);
+  }
+}
+
+const minutesAgo = (minutes: number): string => new Date(Date.now() - minutes * 60_000).toISOString();
+const inMinutes = (minutes: number): string => minutesAgo(-minutes);
+const FINGERPRINT = "48213 90177 33502 61948 07731 25509";
+
+const HOSPITALS = [
+  ["adler", "Kreiskrankenhaus Auental", "Auental"], ["uk", "Universitätsklinikum Musterstadt", "Musterstadt"], ["west", "Klinikum West", "Westheim"],
+  ["nord", "St.-Anna-Krankenhaus Nord", "Nordhausen"], ["sued", "Klinik Süd", "Südlingen"],
+] as const;
+
+function directory(): DirectoryView {
+  const person = (id: string, hospital: string, name: string, profession = "physician", unit = "") => ({
+    id, hospital, kind: "human" as const, isRegistrar: id === "p-reg", name, title: profession === "physician" ? "Dr." : "", profession, unit, isProved: true, fingerprint: FINGERPRINT,
+  });
+  return {
+    hospitals: HOSPITALS.map(([id, name, city]) => ({ id, slug: id, name, city, latitude: 50, longitude: 9 })),
+    people: [
+      person("p-adler", "adler", "Miriam Adler", "physician", "Anästhesie"), person("p-brandt", "uk", "Jonas Brandt", "physician", "Intensivmedizin"),
+      person("p-celik", "uk", "Selin Çelik", "physician", "Intensivmedizin"), person("p-weber", "adler", "Thomas Weber", "physician", "Innere Medizin"),
+      person("p-koenig", "adler", "Lena König", "nurse", "ITS 2"), person("p-reg", "uk", "Petra Sommer", "coordinator"), person("p-ost", "west", "Karl Osterhagen"),
+    ],
+    roles: HOSPITALS.map(([id]) => ({
+      id: `r-${id}`, hospital: id, unit: null, name: id === "adler" ? "Oberarzt Hintergrund" : "Intensivkoordination", categories: id === "uk" ? ["icu-high", "icu-low", "imc"] : [], isProved: true,
+      onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
+    })),
+  };
+}
+
+function unit(id: string, name: string, category: BoardUnit["category"], staffed: number, occupied: number, age: number, more: Partial<BoardUnit> = {}): BoardUnit {
+  const held = more.held ?? 0;
+  const blocked = more.blocked ?? 0;
+  return {
+    capacity: id, unit: `u-${id}`, name, category, staffed, occupied, blocked, held, available: staffed - occupied - blocked - held, capabilities: [],
+    reported_at: minutesAgo(age), is_stale: age > 720, source: "manual", version: 1, ...more,
+  };
+}
+
+function board(): BoardHospital[] {
+  const house = (hospital: string, distance_km: number, units: BoardUnit[]): BoardHospital => ({ hospital, distance_km, roles: [{ role: `r-${hospital}`, categories: [], on_duty: hospital !== "sued" }], units });
+  return [
+    house("uk", 34.2, [
+      unit("uk1", "ITS 1 Anästhesie", "icu-high", 18, 15, 12, { held: 1, capabilities: ["invasive-vent", "ecmo", "crrt"] }),
+      unit("uk2", "ITS 2 Innere", "icu-high", 14, 14, 26, { capabilities: ["invasive-vent", "crrt"] }),
+      unit("uk3", "IMC Chirurgie", "imc", 10, 7, 48, { blocked: 1, capabilities: ["niv", "telemetry"] }),
+    ]),
+    house("west", 21.7, [unit("w1", "Intensivstation", "icu-high", 12, 10, 4, { capabilities: ["invasive-vent"] }), unit("w2", "Station 4 B", "ward", 32, 28, 90)]),
+    house("nord", 52.9, [unit("n1", "Interdisziplinäre ITS", "icu-high", 10, 9, 55, { capabilities: ["invasive-vent", "crrt"] })]),
+    house("sued", 12.1, [unit("s1", "Intensivstation", "icu-high", 8, 6, 1500, { capabilities: ["invasive-vent"] })]),
+    house("adler", 0, [unit("a1", "ITS", "icu-low", 8, 7, 35, { capabilities: ["niv"] }), unit("a2", "Innere 3", "ward", 30, 26, 150, { blocked: 1 })]),
+  ];
+}
+
+function candidate(request: string, hospital: string, state: CandidateState, actions: CandidateAction[], more: Partial<Candidate> = {}): Candidate {
+  return {
+    id: `${request}-${hospital}`, hospital, role: `r-${hospital}`, conversation: `c-${request}-${hospital}`, state, reason: "", acknowledge_by: inMinutes(3.4), escalation: 0,
+    hold: null, version: 1, changed_at: minutesAgo(2), actions, ...more,
+  };
+}
+
+function requests(side: string): BedRequest[] {
+  const base = { requester: "p-adler", role: "r-adler", age_band: "adult", sex: "", transport_mode: "ground", closed_at: null };
+  const hold = { capacity: "uk1", unit: "u-uk1", bed: null, expires_at: inMinutes(27.3) };
+  if (side === "destination") {
+    return [
+      { ...base, id: "q1", origin: "adler", category: "icu-high", capabilities: ["invasive-vent", "crrt"], urgency: "stat", created_at: minutesAgo(1.6), candidates: [candidate("q1", "uk", "submitted", ["acknowledge", "decline"])] },
+      { ...base, id: "q2", origin: "nord", requester: "p-ost", role: null, category: "imc", capabilities: ["telemetry"], urgency: "urgent", created_at: minutesAgo(38), candidates: [candidate("q2", "uk", "acknowledged", ["request-info", "hold", "decline"])] },
+      { ...base, id: "q3", origin: "west", requester: "p-ost", role: null, category: "icu-high", capabilities: [], urgency: "asap", created_at: minutesAgo(180), candidates: [candidate("q3", "uk", "in-transit", ["arrive"])] },
+    ];
+  }
+  return [
+    {
+      ...base, id: "q1", origin: "adler", category: "icu-high", capabilities: ["invasive-vent", "crrt"], urgency: "stat", created_at: minutesAgo(7),
+      candidates: [
+        candidate("q1", "west", "submitted", ["withdraw", "cancel"], { escalation: 1, acknowledge_by: inMinutes(1.2) }), candidate("q1", "uk", "held", ["confirm", "withdraw", "cancel"], { hold }),
+        candidate("q1", "nord", "info-requested", ["answer-info", "withdraw", "cancel"]), candidate("q1", "sued", "declined", [], { reason: "no-staff" }),
+      ],
+    },
+    {
+      ...base, id: "q2", origin: "adler", category: "imc", capabilities: ["niv"], urgency: "urgent", created_at: minutesAgo(64),
+      candidates: [candidate("q2", "uk", "confirmed", ["arrange-transport", "withdraw", "cancel"], { hold: { ...hold, capacity: "uk3" } }), candidate("q2", "west", "withdrawn", [], { reason: "other-hospital-confirmed" })],
+    },
+  ];
+}
+
+function messages(conversation: string, me: string): MessageView[] {
+  const line = (n: number, person: string, ago: number, body: MessageView["body"], more: Partial<MessageView> = {}): MessageView => ({
+    id: `${conversation}-${n}`, conversation, sequence: n, person, role: person === "p-brandt" ? "r-uk" : "r-adler", isOwn: person === me, priority: "normal", at: minutesAgo(ago), body,
+    state: "delivered", acknowledged: [], progress: null, problem: null, ...more,
+  });
+  const [a, b] = ["p-adler", "p-brandt"];
+  if (conversation.startsWith("c-direct")) return [line(1, "p-weber", 1500, { t: "text", text: "Kannst du morgen den Spätdienst tauschen?" }, { role: null }), line(2, me, 1490, { t: "text", text: "Ja, passt." }, { role: null, state: "acknowledged" })];
+  return [
+    line(1, a, 1500, { t: "text", text: "Testnachricht von gestern." }),
+    line(2, a, 7, { t: "text", text: "ARDS bei Influenza, Tag 3. FiO₂ 0,8, PEEP 14, Bauchlage 16 h. Kreatinin 3,1, anurisch seit 6 h." }, { priority: "stat", acknowledged: [{ person: b, role: "r-uk", at: minutesAgo(6) }], state: "acknowledged" }),
+    line(3, b, 6, { t: "text", text: "Gesehen. Katecholamine? Bitte letzte BGA als Foto." }),
+    line(4, a, 5, { t: "text", text: "Norad 0,3. Foto kommt." }),
+    line(5, a, 4, { t: "image", attachment: "x", key: new Uint8Array(32), size: 2_413_000, type: "image/jpeg", width: 3024, height: 4032, caption: "BGA 02:40" } as unknown as MessageView["body"], { state: "delivered" }),
+    line(6, b, 3, { t: "text", text: "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden. Bett ist 30 min gehalten." }),
+    line(7, a, 1, { t: "text", text: "Bestätige gleich, kläre Transport." }, { state: "sent" }),
+    line(8, a, 0.2, { t: "text", text: "Hubschrauber fliegt wegen Nebel nicht, wir fahren." }, { state: "waiting", sequence: null }),
+  ];
+}
+
+function conversations(side: string): ConversationView[] {
+  const mine = requests(side).flatMap((request) => request.candidates.map((each): ConversationView => ({
+    id: each.conversation, kind: "case", members: [{ principal: "r-adler", kind: "role", hospital: "adler" }, { principal: each.role, kind: "role", hospital: each.hospital }],
+    candidate: each.id, lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
+  })));
+  const direct = (id: string, person: string, hospital: string, lastLine: string, ago: number, unread = 0): ConversationView => ({
+    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], candidate: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
+  });
+  return [...mine, direct("c-direct-1", side === "origin" ? "p-weber" : "p-celik", side === "origin" ? "adler" : "uk", "Ja, passt.", 42, 2), direct("c-direct-2", "p-ost", "west", "Rückruf nach der Visite?", 1490)];
+}
+
+export function inventedWardline(query: URLSearchParams): Port {
+  const side = query.get("as") ?? "origin";
+  const isEmpty = query.has("empty");
+  const [me, hospital] = side === "registrar" ? ["p-reg", "uk"] : side === "destination" ? ["p-brandt", "uk"] : ["p-adler", "adler"];
+  const session = new Cell<SessionState>({
+    phase: (query.get("phase") ?? "open") as Phase, person: me, device: "d1", hospital, hospitalName: side === "origin" ? "Kreiskrankenhaus Auental" : "Universitätsklinikum Musterstadt",
+    isRegistrar: side === "registrar", rolesOnDuty: side === "registrar" ? [] : [`r-${hospital}`], fingerprint: FINGERPRINT, idleLockSeconds: 300, expiresAt: null, reason: query.has("idle") ? "idle" : null,
+  });
+  const requestsCell = new Cell(isEmpty ? [] : requests(side === "registrar" ? "destination" : side));
+  const boardCell = new Cell(isEmpty ? [] : board());
+  const duty = new Cell<Duty[]>(side === "registrar" ? [] : [{ role: `r-${hospital}`, holder: me, since: minutesAgo(420), until: inMinutes(268) }, { role: "r-west", holder: null, since: null, until: null }, { role: "r-nord", holder: "p-celik", since: minutesAgo(90), until: inMinutes(600) }]);
+  const refuse = query.get("refuse");
+  const done = async (): Promise<void> => {
+    await new Promise((wait) => setTimeout(wait, 60));
+    if (refuse) throw Object.assign(new Error(refuse), { code: refuse });
+  };
+  const move = (id: string, change: Partial<Candidate>): void => requestsCell.set(requestsCell.value.map((request) => ({ ...request, candidates: request.candidates.map((each) => (each.id === id ? { ...each, ...change } : each)) })));
+  const TARGET: Partial<Record<CandidateAction, Partial<Candidate>>> = {
+    acknowledge: { state: "acknowledged", actions: ["request-info", "hold", "decline"] }, "request-info": { state: "info-requested", actions: ["decline"] }, hold: { state: "held", actions: [] },
+    decline: { state: "declined", actions: [] }, confirm: { state: "confirmed", actions: ["arrange-transport", "withdraw"] }, "arrange-transport": { state: "transport-arranged", actions: ["depart", "withdraw"] }, depart: { state: "in-transit", actions: ["divert"] },
+  };
+  return {
+    session, connection: new Cell((query.get("connection") ?? "live") as "live"), waiting: new Cell(Number(query.get("waiting") ?? 0)), directory: new Cell(directory()), clockSkew: 0,
+    conversations: new Cell(isEmpty ? [] : conversations(side === "registrar" ? "destination" : side)), requests: requestsCell, board: boardCell, duty,
+    pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", fingerprint: FINGERPRINT }] : []),
+    devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
+    messages: (conversation) => new Cell(isEmpty ? [] : messages(conversation, me)),
+    refresh: async () => undefined, start: async () => undefined,
+    lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", person: "p-new" }; },
+    join: async () => { await done(); session.set({ ...session.value, phase: "pending" }); return { recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", fingerprint: FINGERPRINT }; },
+    acceptLink: done, unlock: done, recover: done, lock: () => session.set({ ...session.value, phase: "locked" }), signOut: done, wipe: done,
+    makeLink: async () => ({ address: `${location.origin}/#/link/mJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Zx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(10) }),
+    sendText: async () => { await done(); return "m"; }, sendImage: async () => { await done(); return "m"; }, sendIdentity: async () => { await done(); return "m"; },
+    openImage: async () => {
+      const canvas = new OffscreenCanvas(900, 1200);
+      const paint = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+      paint.fillStyle = "#f7f5ee"; paint.fillRect(0, 0, 900, 1200); paint.fillStyle = "#222"; paint.font = "44px monospace";
+      ["BGA arteriell 02:40", "", "pH      7,21", "pCO2    68 mmHg", "pO2     61 mmHg", "HCO3    21,4 mmol/l", "BE      -5,8", "Laktat  4,2 mmol/l"].forEach((text, row) => paint.fillText(text, 70, 140 + row * 84));
+      return canvas.convertToBlob({ type: "image/jpeg" });
+    },
+    acknowledge: done, markRead: async () => undefined, startDirect: async () => "c-direct-1", retry: done, discard: done,
+    requestBed: async () => { await done(); return "q1"; }, act: async (each, action) => { await done(); move(each.id, TARGET[action] ?? {}); }, cancelRequest: done,
+    loadRequest: async () => { throw new Error("none"); },
+    setCapacity: async (each, figures) => {
+      await done();
+      const next = { ...each, ...figures, available: figures.staffed - figures.occupied - figures.blocked - each.held, reported_at: new Date().toISOString(), version: each.version + 1 };
+      boardCell.set(boardCell.value.map((house) => ({ ...house, units: house.units.map((one) => (one.capacity === each.capacity ? next : one)) })));
+      return next;
+    },
+    takeDuty: async (role) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: me, since: minutesAgo(0) } : each))); },
+    handOver: async (role, person) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: person } : each))); },
+    createInvitation: async () => { await done(); return { address: `${location.origin}/#/join/aJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Bx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(4000) }; },
+    approveMember: done, endMembership: done, revokeDevice: done, enablePush: done,
+  };
+}

@@ -1,0 +1,40 @@
+/** An error in words: what happened, that nothing was lost, what to do next. The server's `detail` is never shown: it is for engineers. */
+import { m } from "../paraglide/messages";
+
+export interface Problem { code: string; what: string; next: string }
+
+type Said = () => { what: string; next: string };
+
+const SAID: Record<string, Said> = {
+  "network.offline": () => ({ what: m.problem_network(), next: m.problem_network_next() }),
+  "offer.expired": () => ({ what: m.problem_offer_expired(), next: m.problem_offer_expired_next() }),
+  "request.already_confirmed": () => ({ what: m.problem_already_confirmed(), next: m.problem_already_confirmed_next() }),
+  "candidate.wrong_state": () => ({ what: m.problem_wrong_state(), next: m.problem_wrong_state_next() }),
+  "capacity.full": () => ({ what: m.problem_capacity_full(), next: m.problem_capacity_full_next() }),
+  "capacity.changed": () => ({ what: m.problem_capacity_changed(), next: m.problem_capacity_changed_next() }),
+  "capacity.out_of_bounds": () => ({ what: m.problem_out_of_bounds(), next: m.problem_out_of_bounds_next() }),
+  "role.not_on_duty": () => ({ what: m.problem_not_on_duty(), next: m.problem_not_on_duty_next() }),
+  "passkey.cancelled": () => ({ what: m.problem_passkey(), next: m.problem_passkey_next() }),
+  "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
+  "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
+  "link.expired": () => ({ what: m.problem_link_expired(), next: m.problem_link_expired_next() }),
+  "recovery.wrong": () => ({ what: m.problem_recovery_wrong(), next: m.problem_recovery_wrong_next() }),
+  "identity.not_confirmed": () => ({ what: m.problem_not_confirmed(), next: m.problem_not_confirmed_next() }),
+  "image.unreadable": () => ({ what: m.problem_image(), next: m.problem_image_next() }),
+  "camera.denied": () => ({ what: m.problem_camera(), next: m.problem_camera_next() }),
+  "statement.no_chain": () => ({ what: m.problem_chain(), next: m.problem_chain_next() }),
+};
+const ALIASES: Record<string, string> = {
+  NotAllowedError: "passkey.cancelled", AbortError: "passkey.cancelled", InvalidStateError: "image.unreadable", EncodingError: "image.unreadable", NotSupportedError: "passkey.unsupported",
+  "invitation.expired": "link.expired", "invitation.unknown": "link.expired", "invitation.used": "link.expired", "device_link.expired": "link.expired",
+  "device_link.unknown": "link.expired", "token.unknown": "link.expired", "token.expired": "link.expired", "statement.fork": "statement.no_chain",
+  "statement.revoked": "statement.no_chain", "wrap.unreadable": "recovery.wrong", "encoding.not_canonical": "recovery.wrong",
+};
+
+export function problemOf(error: unknown): Problem {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  const raw = typeof code === "string" && code ? code : typeof name === "string" ? name : "unknown";
+  const known = ALIASES[raw] ?? raw;
+  const said = SAID[known];
+  return { code: raw, ...(said ? said() : { what: m.problem_unknown(), next: m.problem_unknown_next({ code: raw }) }) };
+}
