@@ -4,7 +4,7 @@
  * Invariant: nothing in it reads in clear without the person's seed. Messages are the ciphertext as it came; lists that must show at once
  * after unlocking are sealed under a key derived from the seed; the device's keys cannot be exported.
  */
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { aesOpen, aesSeal, type Bytes, concat, fromUtf8, hkdf, random, utf8 } from "../crypto";
 import type { AccountRow, ConversationRow, DeviceRow, EpochRow, MessageRow, OutboxRow, StatementRow, UploadRow } from "./rows";
 
@@ -26,11 +26,9 @@ const INFINITE: IDBValidKey = [];
 
 export class LocalStore {
   readonly #db: IDBPDatabase<Schema>;
-  readonly #name: string;
 
-  private constructor(db: IDBPDatabase<Schema>, name: string) {
+  private constructor(db: IDBPDatabase<Schema>) {
     this.#db = db;
-    this.#name = name;
   }
 
   static async open(name = "wardline"): Promise<LocalStore> {
@@ -46,7 +44,7 @@ export class LocalStore {
         db.createObjectStore("snapshots");
       },
     });
-    return new LocalStore(db, name);
+    return new LocalStore(db);
   }
 
   async device(): Promise<DeviceRow | undefined> {
@@ -170,13 +168,10 @@ export class LocalStore {
     return plain ? (JSON.parse(fromUtf8(plain)) as T) : undefined;
   }
 
-  /** Forgets everything: keys, ciphertext, who it was. */
+  /** Forgets everything: keys, ciphertext, who it was. Emptied and not deleted: a second tab would hold up a deletion for ever. */
   async wipe(): Promise<void> {
     const write = this.#db.transaction([...NAMES], "readwrite");
-    // Cleared first: a second tab holding the database open would delay its deletion.
     await Promise.all([...NAMES.map((name) => write.objectStore(name).clear()), write.done]);
-    this.#db.close();
-    await deleteDB(this.#name);
   }
 
   close(): void {

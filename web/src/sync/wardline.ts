@@ -110,16 +110,15 @@ export class Wardline {
   async wipe(): Promise<void> {
     this.#lock(null);
     await this.#store?.wipe();
-    this.#store = await LocalStore.open();
     this.#session.set({ ...NOBODY, phase: "new" });
   }
 
   async #enrolled({ device, account, seed, generation, session }: Enrolled): Promise<Keyring> {
     this.#lock(null);
     // Another person's ciphertext has no business on what is now this person's device.
-    await this.#store?.wipe();
-    this.#store = await LocalStore.open();
-    await this.#store.enrol(device, account);
+    const store = (this.#store ??= await LocalStore.open());
+    await store.wipe();
+    await store.enrol(device, account);
     const ring = await Keyring.of(ownerOf(device, account), seed, generation, []);
     await this.#enter(ring, session);
     return ring;
@@ -235,7 +234,7 @@ export class Wardline {
     return this.#opened?.conversations.messages(conversation) ?? new Value<MessageView[]>([]);
   }
 
-  openImage(message: MessageView): Promise<Blob> {
+  async openImage(message: MessageView): Promise<Blob> {
     return this.#in.conversations.openImage(message);
   }
 
@@ -263,11 +262,11 @@ export class Wardline {
 
   // --- writing
 
-  sendText(conversation: string, text: string, options: SendOptions = {}): Promise<string> {
+  async sendText(conversation: string, text: string, options: SendOptions = {}): Promise<string> {
     return this.#in.sending.send(conversation, { t: "text", text }, options);
   }
 
-  sendImage(conversation: string, photo: Photo, options: SendOptions & { caption?: string } = {}): Promise<string> {
+  async sendImage(conversation: string, photo: Photo, options: SendOptions & { caption?: string } = {}): Promise<string> {
     const { caption = "", ...rest } = options;
     return this.#in.sending.sendImage(conversation, photo, caption, rest);
   }
@@ -279,71 +278,71 @@ export class Wardline {
     return this.#in.sending.send(conversation, { t: "identity", ...identity }, {});
   }
 
-  acknowledge(message: MessageView, role?: string | null): Promise<void> {
+  async acknowledge(message: MessageView, role?: string | null): Promise<void> {
     return this.#in.acknowledge(message, role);
   }
 
-  startDirect(person: string): Promise<string> {
+  async startDirect(person: string): Promise<string> {
     return this.#in.sending.startDirect(person);
   }
 
-  retry(message: MessageView): Promise<void> {
+  async retry(message: MessageView): Promise<void> {
     return this.#in.outbox.retry(message.id);
   }
 
-  discard(message: MessageView): Promise<void> {
+  async discard(message: MessageView): Promise<void> {
     return this.#in.outbox.discard(message.id);
   }
 
   // --- beds
 
-  requestBed(wanted: NewRequest): Promise<string> {
+  async requestBed(wanted: NewRequest): Promise<string> {
     return this.#in.requests.requestBed(wanted);
   }
 
-  loadRequest(id: string): Promise<BedRequest> {
+  async loadRequest(id: string): Promise<BedRequest> {
     return this.#in.requests.loadRequest(id);
   }
 
-  act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
+  async act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
     return this.#in.requests.act(candidate, action, details);
   }
 
-  cancelRequest(request: BedRequest, reason: string): Promise<void> {
+  async cancelRequest(request: BedRequest, reason: string): Promise<void> {
     return this.#in.requests.cancelRequest(request, reason);
   }
 
-  setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
+  async setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
     return this.#in.requests.setCapacity(unit, figures);
   }
 
   // --- duty, devices, registrar
 
-  takeDuty(role: string, until?: string): Promise<void> {
+  async takeDuty(role: string, until?: string): Promise<void> {
     return this.#in.office.takeDuty(role, until);
   }
 
-  handOver(role: string, person: string, until?: string): Promise<void> {
+  async handOver(role: string, person: string, until?: string): Promise<void> {
     return this.#in.office.handOver(role, person, until);
   }
 
-  makeLink(): Promise<Address> {
+  async makeLink(): Promise<Address> {
     return this.#in.office.makeLink();
   }
 
-  createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {
+  async createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {
     return this.#in.office.createInvitation(member);
   }
 
-  approveMember(person: string): Promise<void> {
+  async approveMember(person: string): Promise<void> {
     return this.#in.office.approveMember(person);
   }
 
-  endMembership(person: string): Promise<void> {
+  async endMembership(person: string): Promise<void> {
     return this.#in.office.endMembership(person);
   }
 
-  revokeDevice(device: string, reason: RevocationReason): Promise<void> {
+  async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
     return this.#in.office.revokeDevice(device, reason);
   }
 
