@@ -1,8 +1,10 @@
 """Recording an event: with its transaction or not at all, in one statement, and refusals on their own."""
 
+import asyncio
 import json
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.transaction import TransactionManagementError
@@ -114,6 +116,23 @@ def test_another_statement_can_carry_the_event_and_it_is_written_only_when_that_
         )
 
     assert len(events_of(hospital)) == is_new
+
+
+def test_it_runs_in_an_asynchronous_pipeline_with_server_side_parameters(hospital):
+    """As the message hot path does: prepared, several statements on the way at once."""
+    statement = f"WITH {leaf_ctes()} SELECT"
+    parameters = connection.get_connection_params()
+    address = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port") if parameters.get(name)}
+
+    async def send():
+        async with await psycopg.AsyncConnection.connect(**address, prepare_threshold=0) as own, own.pipeline():
+            for number in range(5):
+                event = Event(action="messaging.send", agent=Agent(), hospitals=[hospital], detail={"number": number})
+                await own.execute(statement, leaf_of(event).parameters())
+
+    asyncio.run(send())
+
+    assert [leaf["detail"]["number"] for leaf in events_of(hospital)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("table", ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint"])
