@@ -75,6 +75,14 @@ class Server:
                 return
         raise AssertionError("the server does not answer")
 
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def resident_bytes(self) -> int:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGESIZE")
+
     def connect(self, caller: Caller | None, origin: str | None = settings.PUBLIC_URL, **options: Any) -> ClientConnection:
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={caller.session_key}"} if caller else {}
         url = f"ws://127.0.0.1:{self.port}/ws/v1/"
