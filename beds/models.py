@@ -151,7 +151,10 @@ class Request(models.Model):
             models.CheckConstraint(condition=Q(sex__in=["", *Sex.values]), name="request_sex_known"),
             models.CheckConstraint(condition=Q(transport_mode__in=["", *TransportMode.values]), name="request_transport_mode_known"),
         ]
-        indexes = [models.Index(fields=["origin", "-created_at"], name="request_by_origin")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="request_by_time"),
+            models.Index(fields=["origin", "-created_at"], name="request_by_origin"),
+        ]
 
 
 class Candidate(models.Model):

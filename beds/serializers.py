@@ -23,7 +23,7 @@ class BoardFilter(serializers.Serializer):
     capability = serializers.ChoiceField(Capability.choices, required=False)
 
 
-class OnDuty(serializers.Serializer):
+class BoardRole(serializers.Serializer):
     role = serializers.UUIDField()
     categories = serializers.ListField(child=serializers.CharField())
     on_duty = serializers.BooleanField(help_text="Whether anybody holds the role now; who, only colleagues see (GET /directory).")
@@ -49,7 +49,7 @@ class UnitFigures(serializers.Serializer):
 class BoardHospital(serializers.Serializer):
     hospital = serializers.UUIDField()
     distance_km = serializers.IntegerField(allow_null=True)
-    roles = OnDuty(many=True)
+    roles = BoardRole(many=True)
     units = UnitFigures(many=True, help_text="Empty: not reported, which is unknown and not zero.")
 
 
@@ -130,9 +130,9 @@ class HoldOut(serializers.ModelSerializer):
 
 
 class CandidateOut(serializers.ModelSerializer):
-    """As the actor's side sees it. The context has ``actor``; ``request`` of the candidate is the parent's or selected."""
+    """A candidate as the actor's side sees it."""
 
-    state = serializers.ChoiceField([state.value for state in State])
+    state = serializers.ChoiceField([(state.value, state.name) for state in State])
     hold = serializers.SerializerMethodField()
     actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
 

@@ -1,5 +1,12 @@
 """Acknowledging, asking back, answering: before anything is promised."""
 
+import pytest
+from django.db import transaction
+
+from backend.errors import Conflict
+from beds import access
+from beds.services.moving import move
+from beds.services.telling import mover
 from tests.beds.asking import BEFORE
 
 
@@ -57,3 +64,15 @@ def test_the_loser_learns_the_present_state(night, ward):
 
     assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "candidate.wrong_state", "declined")
     assert asked.history("uni") == ["decline"]
+
+
+def test_what_others_moved_since_it_was_read_is_not_moved(night, ward):
+    """There and back again: the state is the same, the case is not. The version tells them apart."""
+    asked = ward.asks("uni").at("uni", "acknowledge")
+    read_before = access.candidate_of(night.brandt.actor(), asked["uni"])
+    asked.at("uni", "request-info", "answer-info")
+
+    with pytest.raises(Conflict, match=r"candidate\.wrong_state"), transaction.atomic():
+        move(read_before.request, read_before, "decline", by=mover(night.brandt.actor(), night.uni.role.id), reason="no-bed")
+
+    assert asked.states() == {"uni": "acknowledged"}

@@ -1,0 +1,78 @@
+"""Whose sockets ring: the people concerned, after the commit, and nobody for what was refused."""
+
+import json
+import time
+
+import pytest
+import redis
+from django.conf import settings
+
+from backend.realtime import CHANNEL, decode_frames
+
+
+@pytest.fixture
+def rung(night):
+    """``rung()``: what rang since the last call, as (event, names of the cast)."""
+    names = {str(night.person(name).id): name for name in ("adler", "conrad", "brandt", "dorn", "north", "middle", "outsider")}
+    listening = redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True)
+    listening.subscribe(CHANNEL)
+
+    def heard(until=2.0):
+        end, found = time.monotonic() + until, []
+        while time.monotonic() < end:
+            message = listening.get_message(timeout=0.05)
+            if message:
+                for frame in decode_frames(message["data"].decode()):
+                    found.append((json.loads(frame.text or "{}"), {names[target] for target in frame.targets if target in names}))
+            elif found:
+                break
+        return found
+
+    heard(0.2)
+    yield heard
+    listening.close()
+
+
+def test_a_request_rings_those_who_are_asked(night, ward, rung):
+    asked = ward.asks("uni", "nord")
+
+    rings = [people for event, people in rung() if event == {"t": "request", "request": asked.id}]
+    assert rings == [{"adler", "brandt", "north"}]
+
+
+def test_a_step_rings_both_sides_and_not_the_others_asked(night, ward, rung):
+    asked = ward.asks("uni", "nord")
+    rung()
+
+    asked.at("uni", "acknowledge")
+
+    assert [people for event, people in rung() if event["t"] == "request"] == [{"adler", "brandt"}]
+
+
+def test_a_confirm_rings_the_withdrawn_too(night, ward, rung):
+    asked = ward.asks("uni", "nord").at("uni", "acknowledge", "hold").at("nord", "acknowledge", "hold")
+    rung()
+
+    asked.at("uni", "confirm")
+
+    rings = rung()
+    assert ({"t": "request", "request": asked.id}, {"adler", "brandt", "north"}) in rings
+    assert [event["hospital"] for event, _ in rings if event["t"] == "board"] == [str(night.nord.id)]
+
+
+def test_a_promised_bed_rings_the_partners_on_duty(night, ward, rung):
+    asked = ward.asks("uni").at("uni", "acknowledge")
+    rung()
+
+    asked.at("uni", "hold")
+
+    assert ({"t": "board", "hospital": str(night.uni.id)}, {"adler", "brandt", "north", "middle"}) in rung()
+
+
+def test_what_is_refused_rings_nobody(night, ward, rung):
+    asked = ward.asks("uni")
+    rung()
+
+    asked.take("uni", "hold")
+
+    assert [event for event, _ in rung(0.5) if event["t"] in ("request", "board")] == []
