@@ -133,7 +133,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"CandidateStateEnum": "beds.transitions.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "CandidateStateEnum": "beds.transitions.State",
+        "WrapKindEnum": "identity.models.SeedWrap.Kind",
+        "ConversationKindEnum": "messaging.models.Conversation.Kind",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)  # the same address in kombu's words
@@ -158,6 +162,7 @@ WEB_DIST = BASE_DIR / "web" / "dist"
 WHITENOISE_ROOT = WEB_DIST if WEB_DIST.is_dir() else None
 WHITENOISE_INDEX_FILE = True
 WHITENOISE_MAX_AGE = 0
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_IMMUTABLE_FILE_TEST = shell.is_hashed
 WHITENOISE_ADD_HEADERS_FUNCTION = shell.add_headers
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
