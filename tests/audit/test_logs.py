@@ -4,12 +4,16 @@ import json
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from audit.api.tile_paths import Tile, parse, spell
 from audit.checkpoints import sign_checkpoint
+from audit.events import Agent, Event
+from audit.leaves import OPERATOR
 from audit.merkle import Range, leaf_hash
 from audit.sequencer import integrate
+from audit.services import record
 from tests.audit.conftest import Hospital
 from tests.audit.people import Somebody, make_hospital
 from tests.audit.test_merkle import root_by_the_book
@@ -29,7 +33,11 @@ def colleague(registrar):
 
 @pytest.fixture
 def outsider(db):
-    return Somebody(make_hospital(uuid4()), is_registrar=True)
+    """Has a log too: just not this one."""
+    elsewhere = Hospital()
+    elsewhere.writes(3)
+    elsewhere.publishes()
+    return Somebody(make_hospital(elsewhere.id), is_registrar=True)
 
 
 @pytest.fixture
@@ -167,7 +175,12 @@ def test_nobody_else_reads_entries(request, registrar, hospital, who, status):
     assert request.getfixturevalue(who).get(path).status_code == status
 
 
-def test_the_operators_log_has_no_entries_for_any_registrar(registrar, stranger):
+def test_the_operators_log_has_no_entries_for_any_registrar(registrar, stranger, hospital):
+    hospital.writes(1)
+    hospital.publishes()
+    with transaction.atomic():
+        record(event=Event(action="operator.test", agent=Agent()))
+    integrate(OPERATOR)
     operator = next(log for log in stranger.get("/audit/logs/").json()["results"] if log["hospital"] is None)
     sign_checkpoint(operator["id"])
     assert registrar.get(f"/audit/logs/{operator['id']}/checkpoint").status_code == 200
