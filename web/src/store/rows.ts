@@ -15,6 +15,8 @@ export interface AccountRow {
   person: string;
   hospital: string;
   hospitalName: string;
+  /** The id of the passkey made for this device. */
+  credential: string;
   idleLockSeconds: number;
   /** Hospital to root public key, from the link or invitation. */
   pins: [hospital: string, root: Bytes][];

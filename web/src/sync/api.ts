@@ -37,6 +37,8 @@ interface Call {
 }
 
 const BASE = "/api/v1";
+// A refusal here is about somebody's link or invitation, not about this device: a stranger's link must not empty it.
+const STRANGERS = ["/enrolment", "/device-links/look", "/invitations/look"];
 const TIMEOUT_MS = 30_000;
 // A chunk of 1 MiB at 50 kbit/s; slower than that, a fresh connection is worth a try.
 const BYTES_TIMEOUT_MS = 180_000;
@@ -85,12 +87,12 @@ export class Api {
     const signal = AbortSignal.timeout(body instanceof Blob || path.endsWith("/content") ? BYTES_TIMEOUT_MS : TIMEOUT_MS);
     const answer = await fetch(url, { method, body: body ?? null, headers: sent, credentials: "same-origin", signal }).catch(() => null);
     if (!answer) throw new ApiError(0, { code: "network.offline", detail: "" });
-    if (!answer.ok) throw this.#refused(answer.status, await errorBody(answer));
+    if (!answer.ok) throw this.#refused(path, answer.status, await errorBody(answer));
     return answer;
   }
 
-  #refused(status: number, body: ErrorBody): ApiError {
-    if (status === 401) this.onSignedOut(body.code);
+  #refused(path: string, status: number, body: ErrorBody): ApiError {
+    if (status === 401 && !STRANGERS.some((prefix) => path.startsWith(prefix))) this.onSignedOut(body.code);
     return new ApiError(status, body);
   }
 }

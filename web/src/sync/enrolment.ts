@@ -65,7 +65,7 @@ export async function join(api: Api, address: string, label: string): Promise<En
       profile: b64u(makeProfile({ name, title, profession, unit: "" })),
     },
   });
-  const account = accountOf(belonging, look.hospital.name, root, session);
+  const account = accountOf(belonging, look.hospital.name, root, passkey.id, session);
   return { session, device, account, seed, generation: 1, recoveryCode: formatRecoveryCode(recovery) };
 }
 
@@ -81,7 +81,7 @@ export async function acceptLink(api: Api, address: string, label: string): Prom
   const { device, wire } = await makeDevice(belonging, passkey, label);
   const { device: stated, statement, wrap } = wire;
   const session = await enrol(api, { token, purpose: "link", credential: passkey.credential, device: stated, statement, wraps: [wrap] });
-  const account = accountOf(belonging, "", payload.root, session);
+  const account = accountOf(belonging, "", payload.root, passkey.id, session);
   return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
 }
 
@@ -90,8 +90,8 @@ async function passkeyFor(api: Api, token: string, purpose: "join" | "link"): Pr
   return createPasskey(publicKey);
 }
 
-/** An answer lost on the way must not lose the invitation: the same request again, under the same key. */
-async function enrol(api: Api, body: object): Promise<SessionWire> {
+/** An answer lost on the way must not lose the invitation: if the server has the device by now, it is done; else the same request again. */
+async function enrol(api: Api, body: { device: { id: string }; [more: string]: unknown }): Promise<SessionWire> {
   const key = crypto.randomUUID();
   for (let attempt = 1; ; attempt++) {
     try {
@@ -99,8 +99,15 @@ async function enrol(api: Api, body: object): Promise<SessionWire> {
     } catch (error) {
       if (!(error instanceof ApiError && error.isPassing) || attempt === 4) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
+      const session = await api.get<SessionWire>("/session").catch(onlyPassing);
+      if (session?.device === body.device.id) return session;
     }
   }
+}
+
+function onlyPassing(error: unknown): null {
+  if (error instanceof ApiError && error.isPassing) return null;
+  throw error;
 }
 
 async function makeDevice(belonging: Belonging, passkey: Passkey, label: string) {
@@ -131,8 +138,8 @@ async function wrapped(kind: WrapWire["kind"], { seed, person }: Belonging, secr
   return { kind, wrap: b64u(await wrapSeed(kind, seed, secret, share, person)), share: b64u(share) };
 }
 
-function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, session: SessionWire): AccountRow {
-  return { person, hospital, hospitalName, idleLockSeconds: session.idle_lock_seconds, pins: [[hospital, root]] };
+function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, credential: string, session: SessionWire): AccountRow {
+  return { person, hospital, hospitalName, credential, idleLockSeconds: session.idle_lock_seconds, pins: [[hospital, root]] };
 }
 
 interface LocalSecret { key: CryptoKey; nonce: Bytes; sealed: Bytes; plain: Bytes }

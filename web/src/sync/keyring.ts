@@ -15,8 +15,10 @@ import {
   type SigningKey,
   type KemKey,
   labelled,
+  unb64u,
 } from "../crypto";
 import { snapshotKey } from "../store";
+import type { GenerationWire } from "./wire";
 
 export interface Owner {
   person: string;
@@ -25,10 +27,14 @@ export interface Owner {
   deviceKey: SigningKey;
 }
 
-/** What the server keeps about the person's generations: each former seed is under the next one. */
+/** What the server keeps of a principal's generations: beside each, the seed of the one before, under this one's. */
 export interface GenerationRow {
   generation: number;
   history: Bytes | null;
+}
+
+export function generationsOf(wires: readonly GenerationWire[]): GenerationRow[] {
+  return wires.map(({ generation, history }) => ({ generation, history: history === null ? null : unb64u(history) }));
 }
 
 export class Keyring implements Owner {
@@ -59,20 +65,24 @@ export class Keyring implements Owner {
   /** Throws `wrap.unreadable` if a former generation does not open. */
   static async of(owner: Owner, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<Keyring> {
     const ring = new Keyring(owner, seed, generation, await principalKeys(seed), await snapshotKey(seed));
-    await ring.#hold(owner.person, ring.own.kem);
-    let next = seed;
-    for (const { generation: former, history } of [...rows].sort((a, b) => b.generation - a.generation)) {
-      if (former >= generation || !history) continue;
-      next = await openHistory(next, owner.person, former, history);
-      await ring.#hold(owner.person, (await principalKeys(next)).kem);
-    }
+    await ring.#holdAll(owner.person, seed, generation, rows);
     return ring;
   }
 
-  /** Takes in the seed of a duty role, sealed to this person under the role's statement. */
-  async holdRole(role: string, sealed: Bytes, statement: Bytes): Promise<void> {
-    const seed = await openRoleSeed(sealed, this.own.kem, statement);
-    await this.#hold(role, (await principalKeys(seed)).kem);
+  /** Takes in a duty role: its seed sealed to this person under the role's statement, and what reaches back from it. */
+  async holdRole(role: string, generation: number, sealed: Bytes, statement: Bytes, rows: readonly GenerationRow[]): Promise<void> {
+    await this.#holdAll(role, await openRoleSeed(sealed, this.own.kem, statement), generation, rows);
+  }
+
+  async #holdAll(principal: string, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<void> {
+    let [present, next] = [seed, generation];
+    for (;;) {
+      await this.#hold(principal, (await principalKeys(present)).kem);
+      const history = rows.find((row) => row.generation === next)?.history;
+      if (!history || next === 1) return;
+      next -= 1;
+      present = await openHistory(present, principal, next, history);
+    }
   }
 
   async #hold(principal: string, kem: KemKey): Promise<void> {

@@ -9,8 +9,9 @@ import {
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
-import { fingerprint } from "./keyring";
+import { fingerprint, generationsOf } from "./keyring";
 import { Value } from "./observable";
+import { onlyProtocol } from "./trust";
 import type { DeviceInfo, Duty, PendingMember } from "./types";
 import type { DutyWire, PendingMemberWire, Results } from "./wire";
 
@@ -43,10 +44,11 @@ export class Office {
 
   async #takeDuty(wires: readonly DutyWire[]): Promise<void> {
     const { ring, trust } = this.#ground;
-    for (const { role, sealed, generation } of wires) {
+    for (const { role, sealed, generation, keys } of wires) {
       const statement = trust.directory.latest("role", role);
       // A seed that does not open (or a role not proved yet) costs that role's conversations, not the list.
-      if (sealed && statement?.body.generation === generation) await ring.holdRole(role, unb64u(sealed), statement.h).catch(() => undefined);
+      if (statement?.body.generation !== generation) continue;
+      await ring.holdRole(role, generation, unb64u(sealed), statement.h, generationsOf(keys)).catch(onlyProtocol);
     }
     this.duty.set(wires.map(({ role, holder, since, until }) => ({ role, holder, since, until })));
   }

@@ -156,7 +156,7 @@ export class Trust {
 }
 
 /** Lets a refusal by the protocol be null, and any other error be an error. */
-function onlyProtocol(error: unknown): null {
+export function onlyProtocol(error: unknown): null {
   if (error instanceof ProtocolError) return null;
   throw error;
 }

@@ -8,7 +8,7 @@ import { b64u, type Bytes, equal, parseRecoveryCode, ProtocolError, random, sha2
 import type { AccountRow, DeviceRow } from "../store";
 import type { Api } from "./api";
 import { localSecret } from "./enrolment";
-import { Keyring } from "./keyring";
+import { generationsOf, Keyring } from "./keyring";
 import { type OptionsJson, type Passkey, usePasskey } from "./passkeys";
 import type { SessionWire, UnlockWire } from "./wire";
 
@@ -24,14 +24,13 @@ export async function unlock(api: Api, device: DeviceRow, account: AccountRow, c
   const recovery = code === null ? null : parseRecoveryCode(code);
   await api.get("/session");
   const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/session/options");
-  const passkey = await usePasskey(publicKey);
+  const passkey = await usePasskey(publicKey, account.credential);
   const session = await signIn(api, device, passkey);
   const { wraps, keys } = await api.get<UnlockWire>("/session/unlock");
   const { seed, generation } = recovery
     ? await openBy("recovery", wraps, recovery, account.person)
     : await openByDevice(api, wraps, passkey, device, account.person);
-  const rows = keys.map((row) => ({ generation: row.generation, history: row.history === null ? null : unb64u(row.history) }));
-  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, rows) };
+  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, generationsOf(keys)) };
 }
 
 export function ownerOf({ id, privateKey, publicKey }: DeviceRow, { person, hospital }: AccountRow) {

@@ -27,6 +27,7 @@ import type { SessionWire } from "./wire";
 type Refreshable = "board" | "duty" | "requests" | "pendingMembers" | "devices" | "directory";
 
 const PENDING_POLL_MS = 5_000;
+const LOCKED_OUT = ["device.revoked", "membership.ended"];
 /** From the promise on, the hospital may know who comes. */
 const PROMISED: readonly CandidateState[] = ["confirmed", "transport-arranged", "in-transit", "arrived"];
 const NOBODY: SessionState = {
@@ -200,8 +201,18 @@ export class Wardline {
     if (account.hospitalName !== hospital.name) await store.putAccount({ ...account, hospitalName: hospital.name });
   }
 
+  /** The server no longer knows this sign-in. Whoever was locked out for good has nothing left on the device either. */
   #signedOut(code: string): void {
-    if (this.#opened || this.#pendingRing) this.#lock(code.includes("revoked") ? "revoked" : "expired");
+    const isForGood = LOCKED_OUT.includes(code);
+    const wasIn = this.#opened !== null || this.#pendingRing !== null;
+    this.#lock(isForGood ? "revoked" : "expired");
+    if (isForGood) void this.wipe().then(() => this.#session.update({ reason: "revoked" }));
+    else if (wasIn) void this.#askWhy().catch(onlyApi);
+  }
+
+  async #askWhy(): Promise<void> {
+    const { lapse } = await this.#api.get<SessionWire>("/session");
+    if (lapse && LOCKED_OUT.includes(lapse)) this.#signedOut(lapse);
   }
 
   #lock(reason: SessionState["reason"]): void {

@@ -9,12 +9,16 @@ export interface SessionWire {
   expires_at: string | null;
   idle_lock_seconds: number;
   roles_on_duty: string[];
+  /** Why the cookie sent is no longer good. */
+  lapse: "session.ended" | "device.revoked" | "membership.ended" | null;
 }
 
 export interface UnlockWire {
   wraps: { kind: "passkey" | "recovery" | "device"; credential_id: string | null; device: string | null; generation: number; wrap: string; share: string }[];
-  keys: { generation: number; history: string | null }[];
+  keys: GenerationWire[];
 }
+
+export interface GenerationWire { generation: number; history: string | null }
 
 export interface StatementWire { order: number; h: string; s: string }
 
@@ -38,6 +42,7 @@ export interface DutyWire {
   until: string | null;
   sealed: string;
   generation: number;
+  keys: GenerationWire[];
 }
 
 export interface PendingMemberWire {

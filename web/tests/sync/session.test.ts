@@ -26,7 +26,7 @@ let credentialId: string;
 let state: "pending" | "active";
 let challenge: Bytes;
 
-const session = () => ({ person, device: enrolment?.device.id ?? null, hospital: world.hospital, state, expires_at: null, idle_lock_seconds: 900, roles_on_duty: [] });
+const session = () => ({ person, device: enrolment?.device.id ?? null, hospital: world.hospital, state, expires_at: null, idle_lock_seconds: 900, roles_on_duty: [], lapse: null });
 const posted = (path: string) => world.calls.filter((call) => call.path === path && call.method === "POST").map(({ body }) => body);
 
 beforeEach(async () => {
@@ -120,18 +120,22 @@ describe("joining", () => {
     await verify(unb64u(enrolment.device.public_key), unb64u(signIn.signature), "wardline/1 sign-in", await sha256(challenge));
   });
 
-  test("by an invitation whose answer is lost tries the same again", async () => {
+  test.each([
+    ["whose answer is lost finds itself enrolled", true, 1],
+    ["that did not arrive is sent again, the same", false, 2],
+  ])("%s", async (_name, isKept, attempts) => {
     let lost = 1;
     world.before.set("POST /enrolment", (body, path) => {
       if (path !== "/enrolment") return { body: { publicKey: { challenge: b64u(challenge), user: { id: "AAAA", name: "", displayName: "" } } } };
-      enrolment = body as Enrolment;
-      credentialId = enrolment.credential.id;
-      return lost-- > 0 ? { status: 502, body: { code: "http.502", detail: "" } } : { body: session() };
+      const isLost = lost-- > 0;
+      if (isKept || !isLost) enrolment = body as Enrolment;
+      return isLost ? { status: 502, body: { code: "http.502", detail: "" } } : { body: session() };
     });
     await join();
     const calls = world.calls.filter(({ path }) => path === "/enrolment");
-    expect(calls).toHaveLength(2);
+    expect(calls).toHaveLength(attempts);
     expect(new Set(calls.map(({ key, body }) => `${key} ${body}`)).size).toBe(1);
+    expect(wardline.session.value.phase).toBe("pending");
   });
 });
 
@@ -178,16 +182,24 @@ describe("unlocking", () => {
     expect(wardline.session.value.phase).toBe("open");
   });
 
-  test("is refused to a revoked device, and shows nothing", async () => {
+  test("on a revoked device opens nothing and leaves nothing", async () => {
     await join();
     await approve();
     wardline.lock();
-    world.before.set("POST /session", () => ({ status: 401, body: { code: "device.revoked", detail: "" } }));
-    world.before.delete("POST /session/options");
-    world.before.set("POST /session/options", () => ({ body: { publicKey: { challenge: b64u(challenge) } } }));
-    world.before = new Map([...world.before].sort(([a], [b]) => b.length - a.length));
+    world.before.set("POST /session", (_body, path) => (path === "/session" ? { status: 401, body: { code: "device.revoked", detail: "" } } : undefined));
     await expect(wardline.unlock()).rejects.toBeInstanceOf(ApiError);
-    expect(wardline.session.value.phase).toBe("locked");
+    await until(() => wardline.session.value.phase === "new" && wardline.session.value.reason === "revoked");
+    const store = await LocalStore.open();
+    expect([await store.device(), await store.account()]).toEqual([undefined, undefined]);
+    store.close();
+  });
+
+  test("asks for the passkey of this device and no other", async () => {
+    await join();
+    wardline.lock();
+    await wardline.unlock();
+    const last = authenticator.asked.at(-1) as { publicKey: { allowCredentials: { id: Bytes }[] } };
+    expect(last.publicKey.allowCredentials.map(({ id }) => b64u(id))).toEqual([credentialId]);
   });
 
   test("ends when the server ends the sign-in", async () => {
@@ -198,6 +210,17 @@ describe("unlocking", () => {
     world.before.set("GET /duty", () => ({ status: 401, body: { code: "session.ended", detail: "" } }));
     await expect(wardline.refresh("duty")).rejects.toMatchObject({ status: 401 });
     expect(wardline.session.value).toMatchObject({ phase: "locked", reason: "expired" });
+  });
+
+  test("ends, and the device is emptied, when the membership has ended", async () => {
+    await join();
+    await approve();
+    wardline.lock();
+    await wardline.unlock();
+    world.before.set("GET /session", () => ({ body: { ...session(), state: "anonymous", lapse: "membership.ended" } }));
+    world.before.set("GET /duty", () => ({ status: 401, body: { code: "session.ended", detail: "" } }));
+    await expect(wardline.refresh("duty")).rejects.toMatchObject({ status: 401 });
+    await until(() => wardline.session.value.phase === "new");
   });
 });
 
@@ -221,6 +244,13 @@ describe("a link", () => {
     expect(statement.kid).toBe(b64u(await keyId(adler.keys.sign.publicKey)));
     expect(JSON.stringify(world.calls)).not.toContain(b64u(adler.seed));
     expect(JSON.stringify(world.calls)).not.toContain(b64u(secret));
+  });
+
+  test("of a revoked device is refused and leaves the device that is here alone", async () => {
+    await wardline.acceptLink(formatLink("tok", secret), "Laptop");
+    world.before.set("POST /device-links/look", () => ({ status: 401, body: { code: "device.revoked", detail: "" } }));
+    await expect(wardline.acceptLink(formatLink("other", secret), "Laptop")).rejects.toMatchObject({ code: "device.revoked" });
+    expect(wardline.session.value).toMatchObject({ phase: "open", person: adler.id });
   });
 
   test("whose payload is another person's is refused", async () => {

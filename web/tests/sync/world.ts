@@ -26,7 +26,7 @@ export class World {
   statements: { order: number; h: string; s: string }[] = [];
   people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
   roles: { id: string; hospital: string; unit: null; profile: string; categories: string[]; on_duty: null }[] = [];
-  duty: { role: string; holder: string | null; since: null; until: null; sealed: string; generation: number }[] = [];
+  duty: { role: string; holder: string | null; since: null; until: null; sealed: string; generation: number; keys: { generation: number; history: null }[] }[] = [];
   conversations = new Map<string, { members: string[]; epochs: EpochWire[]; messages: MessageWire[]; hidden?: boolean }>();
   calls: { method: string; path: string; body: string; key: string | null }[] = [];
   /** Answers put before the server's own, by "METHOD /path" prefix; `undefined` passes on. */
@@ -81,7 +81,7 @@ export class World {
     const statement = unb64u(this.statements.at(-1)?.h ?? "");
     const sealed = b64u(await sealRoleSeed(made.seed, holder.keys.kem.publicKey, statement));
     this.roles.push({ id: made.id, hospital: this.hospital, unit: null, profile: b64u(profile), categories: [], on_duty: null });
-    this.duty.push({ role: made.id, holder: holder.id, since: null, until: null, sealed, generation: 1 });
+    this.duty.push({ role: made.id, holder: holder.id, since: null, until: null, sealed, generation: 1, keys: [{ generation: 1, history: null }] });
     return made;
   }
 
@@ -89,7 +89,7 @@ export class World {
   async session(somebody: Somebody, store?: LocalStore): Promise<OpenedSession> {
     const owner = { person: somebody.id, hospital: this.hospital, device: somebody.device, deviceKey: somebody.deviceKey };
     const ring = await Keyring.of(owner, somebody.seed, 1, []);
-    const account = { person: somebody.id, hospital: this.hospital, hospitalName: "", idleLockSeconds: 900, pins: [[this.hospital, this.root.publicKey] as [string, Bytes]] };
+    const account = { person: somebody.id, hospital: this.hospital, hospitalName: "", credential: "", idleLockSeconds: 900, pins: [[this.hospital, this.root.publicKey] as [string, Bytes]] };
     const opened = new OpenedSession(new Api(), store ?? (await LocalStore.open(crypto.randomUUID())), ring, account, () => undefined);
     await opened.load();
     if (!this.isOffline) await opened.resync();
