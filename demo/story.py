@@ -117,8 +117,9 @@ class Night:
                 expect(len(opened) == picture.size and b"Exif" not in opened[:4096], "the photograph is not the one sent, or has metadata")
 
     def promise(self) -> None:
-        with told("Brandt", "offers a bed, held for 30 minutes"):
-            unit = next(row for row in self.own_units(self.brandt) if row["category"] == "icu-high" and row["available"] > 0)
+        with told("Brandt", "reports his unit's figure: one bed can be staffed"):
+            unit = self.staff_one_bed()
+        with told("Brandt", "offers it, held for 30 minutes"):
             self.act(self.brandt, "hold", self.university, capacity=UUID(unit["capacity"]), hold_minutes=30)
         with told("Adler", "confirms: one hospital has promised one bed, the others are withdrawn"):
             self.act(self.adler, "confirm", self.role)
@@ -159,9 +160,15 @@ class Night:
     def act(self, who: Account, action: str, role: UUID, **details: object) -> None:
         who.beds.act(self.candidate, action, role=role, **details)
 
-    def own_units(self, who: Account) -> list[Json]:
-        own = str(who.session.keyring.hospital)
-        return [unit for hospital in who.beds.board() if hospital["hospital"] == own for unit in hospital["units"]]
+    def staff_one_bed(self) -> Json:
+        """However many nights were played before this one, there is one bed."""
+        own = self.world.hospitals["hohenfeld"]["id"]
+        units = next(row["units"] for row in self.brandt.beds.board(category="icu-high") if row["hospital"] == own)
+        unit: Json = units[0]
+        figures = {name: unit[name] for name in ("occupied", "blocked", "version")}
+        staffed = unit["occupied"] + unit["blocked"] + unit["held"] + 1
+        self.brandt.beds.update_capacity(UUID(unit["capacity"]), staffed=staffed, **figures)
+        return unit
 
 
 def verify(world: World, address: str) -> None:
@@ -173,7 +180,7 @@ def verify(world: World, address: str) -> None:
         EXPORT.write_bytes(b"".join(registrar.api.stream("audit/export")))
     program = Path(sys.executable).with_name("wardline-verify")
     with told("auditor", f"wardline-verify {EXPORT.name}, offline"):
-        done = subprocess.run([program, EXPORT, "--key", log["verifier_key"], "--language", "en"], check=False, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run([program, EXPORT, "--key", log["key"], "--language", "en"], check=False, capture_output=True, text=True)  # noqa: S603
     say()
     say("\n".join("  " + line for line in done.stdout.strip().splitlines()))
     expect(done.returncode == 0, "the audit log is not intact")
