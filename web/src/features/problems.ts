@@ -22,19 +22,29 @@ const SAID: Record<string, Said> = {
   "identity.not_confirmed": () => ({ what: m.problem_not_confirmed(), next: m.problem_not_confirmed_next() }),
   "image.unreadable": () => ({ what: m.problem_image(), next: m.problem_image_next() }),
   "camera.denied": () => ({ what: m.problem_camera(), next: m.problem_camera_next() }),
+  "wrap.unreadable": () => ({ what: m.problem_wrap(), next: m.problem_wrap_next() }),
+  "membership.ended": () => ({ what: m.problem_ended(), next: m.problem_ended_next() }),
+  "duty.changed": () => ({ what: m.problem_duty_changed(), next: m.problem_duty_changed_next() }),
+  "duty.not_eligible": () => ({ what: m.problem_not_eligible(), next: m.problem_not_eligible_next() }),
+  "registrar.required": () => ({ what: m.registrars_only(), next: m.registrars_only_text() }),
+  "member.last_registrar": () => ({ what: m.problem_last_registrar(), next: m.problem_last_registrar_next() }),
+  "member.not_shown": () => ({ what: m.problem_not_shown(), next: m.problem_not_shown_next() }),
+  "push.denied": () => ({ what: m.problem_push_denied(), next: m.problem_push_denied_next() }),
+  "push.unsupported": () => ({ what: m.problem_push_unsupported(), next: m.problem_push_unsupported_next() }),
   "statement.no_chain": () => ({ what: m.problem_chain(), next: m.problem_chain_next() }),
 };
 const ALIASES: Record<string, string> = {
-  NotAllowedError: "passkey.cancelled", AbortError: "passkey.cancelled", InvalidStateError: "image.unreadable", EncodingError: "image.unreadable", NotSupportedError: "passkey.unsupported",
-  "invitation.expired": "link.expired", "invitation.unknown": "link.expired", "invitation.used": "link.expired", "device_link.expired": "link.expired",
-  "device_link.unknown": "link.expired", "token.unknown": "link.expired", "token.expired": "link.expired", "statement.fork": "statement.no_chain",
-  "statement.revoked": "statement.no_chain", "wrap.unreadable": "recovery.wrong", "encoding.not_canonical": "recovery.wrong",
+  NotAllowedError: "passkey.cancelled", AbortError: "passkey.cancelled", "challenge.unknown": "passkey.cancelled", "passkey.refused": "passkey.cancelled",
+  NotSupportedError: "passkey.unsupported", "passkey.unknown": "device.unknown", "device.signature": "device.unknown", "device.revoked": "membership.ended",
+  InvalidStateError: "image.unreadable", EncodingError: "image.unreadable", "attachment.unreadable": "image.unreadable",
+  "statement.fork": "statement.no_chain", "statement.revoked": "statement.no_chain", "duty.taken": "duty.changed", "duty.not_holder": "duty.changed",
+  "request.closed": "candidate.wrong_state", "member.not_pending": "candidate.wrong_state", "capacity.which": "capacity.full",
 };
 
 export function problemOf(error: unknown): Problem {
   const { code, name } = error as { code?: unknown; name?: unknown };
   const raw = typeof code === "string" && code ? code : typeof name === "string" ? name : "unknown";
-  const known = ALIASES[raw] ?? raw;
+  const known = ALIASES[raw] ?? (/^(invitation|link)\./.test(raw) ? "link.expired" : raw);
   const said = SAID[known];
   return { code: raw, ...(said ? said() : { what: m.problem_unknown(), next: m.problem_unknown_next({ code: raw }) }) };
 }

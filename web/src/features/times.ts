@@ -32,7 +32,7 @@ export function dayOf(iso: string, now: number): string {
 /** For a list: the time today, else the day. */
 export function shortOf(iso: string, now: number): string {
   if (dayKey(iso) === new Date(now).toDateString()) return timeOf(iso);
-  if (now - Date.parse(iso) < 2 * DAY) return m.yesterday();
+  if (dayKey(iso) === new Date(now - DAY).toDateString()) return m.yesterday();
   return format("short", { day: "2-digit", month: "2-digit" }).format(new Date(iso));
 }
 
