@@ -1,0 +1,5 @@
+"""``python -m benchmarks``: see ``benchmarks.messages``."""
+
+from benchmarks.messages import main
+
+main()
