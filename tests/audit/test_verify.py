@@ -243,6 +243,12 @@ class TestSaved:
     def test_not_signed_by_the_log(self, bundle, judged):
         assert judged("--saved", bundle.saves("saved", note(bundle.leaves[:4], Signer()))) == (Verdict.UNUSABLE, ["saved_not_signed"])
 
+    def test_of_another_log_that_is_believed_too(self, bundle, judged):
+        other = Signer("wardline.example/audit/2")
+        policy = bundle.saves("policy", f"log {bundle.signer.verifier_key}\nlog {other.verifier_key}\n")
+        saved = bundle.saves("saved", note(bundle.leaves[:4], other, origin=other.name))
+        assert judged("--policy", policy, "--saved", saved) == (Verdict.UNUSABLE, ["saved_of_other_log"])
+
     def test_no_checkpoint(self, bundle, judged):
         assert judged("--saved", bundle.saves("saved", "hello")) == (Verdict.UNUSABLE, ["bad_checkpoint"])
 
