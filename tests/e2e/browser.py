@@ -1,0 +1,86 @@
+"""Phones in the hands of the people of the story: Chromium contexts of 390x844 with a virtual authenticator each.
+
+Invariant: a phone is a browser context of its own: no cookie, key or cache is shared between two people.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+SCREENS = Path(__file__).parent / "screens"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "ctap2Version": "ctap2_1",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "hasPrf": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+REMEMBER_BLOBS = """
+  window.shownBlobs = new Map();
+  const make = URL.createObjectURL.bind(URL);
+  URL.createObjectURL = (blob) => { const address = make(blob); window.shownBlobs.set(address, blob); return address; };
+"""
+
+
+def system_chromium() -> str | None:
+    """The machine's own Chromium, where there is one; else Playwright brings its own."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Phone:
+    """One person's phone. ``faults`` collects what a user never sees and a test must not overlook: exceptions, CSP reports, console errors."""
+
+    owner: str
+    context: BrowserContext
+    page: Page
+    faults: list[str] = field(default_factory=list)
+
+    def see(self, name: str) -> None:
+        """Write a screenshot of what is on the screen into the ignored folder."""
+        SCREENS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SCREENS / f"{name}.png")
+
+    def tap(self, test_id: str) -> None:
+        self.page.get_by_test_id(test_id).first.click()
+
+
+def new_phone(browser: Browser, owner: str, *, locale: str = "de-DE", scheme: Any = "dark") -> Phone:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True, locale=locale, color_scheme=scheme
+    )
+    context.set_default_timeout(15_000)
+    # The page's own policy forbids fetching a blob: address, for tests too; so what is shown is remembered when it is made.
+    context.add_init_script(REMEMBER_BLOBS)
+    page = context.new_page()
+    phone = Phone(owner, context, page)
+    page.on("pageerror", lambda error: phone.faults.append(f"exception: {error.message}"))
+    page.on("console", lambda message: _note(phone, message))
+    session = context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    return phone
+
+
+def _note(phone: Phone, message: ConsoleMessage) -> None:
+    # Chromium reports every HTTP answer of 400 and above as a console error; those are the API's business and asserted there.
+    if message.type == "error" and "the server responded with a status" not in message.text:
+        phone.faults.append(f"console: {message.text}")

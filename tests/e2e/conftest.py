@@ -1,0 +1,115 @@
+"""The service as ``make run`` starts it, in a folder of its own, and phones that use it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.browser import CHROMIUM_ARGUMENTS, Phone, new_phone, system_chromium
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 240
+LINK = re.compile(r"(\S+)?\s*(http://localhost:\d+/#/(?:link|join)/\S+)")
+
+
+@dataclass
+class Running:
+    """``make run``, seen from outside: what it printed, and where it keeps things."""
+
+    process: subprocess.Popen[str]
+    state: Path
+    address: str
+    lines: list[str] = field(default_factory=list)
+
+    def links(self) -> list[str]:
+        return [match[2] for line in self.lines if (match := LINK.search(line))]
+
+    def link_of(self, word: str) -> str:
+        """The one-time address printed on or under the line that names ``word``."""
+        for number, line in enumerate(self.lines):
+            if word in line:
+                for near in self.lines[number : number + 3]:
+                    if match := LINK.search(near):
+                        return match[2]
+        raise AssertionError(f"make run printed no link for {word}:\n" + "\n".join(self.lines))
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The demo, freshly seeded, on a free port. Started by the same launcher as ``make run``: what a user gets is what is tested."""
+    state = tmp_path_factory.mktemp("wardline") / "state"
+    port = _free_port()
+    environment = {name: value for name, value in os.environ.items() if name not in _OURS}
+    environment |= {"WARDLINE_STATE": str(state), "PORT": str(port), "PUSH_HOSTS": "localhost", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo.run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    service = Running(process, state, f"http://localhost:{port}")
+    reader = threading.Thread(target=_read, args=(service,), daemon=True)
+    reader.start()
+    try:
+        _wait_for_links(service)
+        yield service
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+# What tests/environment.py set for the other suites; the launcher must find a machine without them.
+_OURS = frozenset({"DATABASE_URL", "REDIS_URL", "WARDLINE_STATE", "WARDLINE_MODE", "PUBLIC_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE"})
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _read(service: Running) -> None:
+    assert service.process.stdout is not None
+    for line in service.process.stdout:
+        service.lines.append(line.rstrip())
+
+
+def _wait_for_links(service: Running) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if len(service.links()) >= 4:
+            return
+        if service.process.poll() is not None:
+            break
+        time.sleep(0.2)
+    raise AssertionError("make run did not come up:\n" + "\n".join(service.lines))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    own = {"executable_path": system_chromium()} if system_chromium() else {}
+    return {**browser_type_launch_args, "args": CHROMIUM_ARGUMENTS, **own}
+
+
+@pytest.fixture
+def phone_of(browser: Browser) -> Iterator[Callable[..., Phone]]:
+    """Make a phone for somebody; all are closed in the end, and none may have had a fault nobody saw."""
+    phones: list[Phone] = []
+
+    def make(owner: str, **options: Any) -> Phone:
+        phones.append(new_phone(browser, owner, **options))
+        return phones[-1]
+
+    yield make
+    faults = [f"{phone.owner}: {fault}" for phone in phones for fault in phone.faults]
+    for phone in phones:
+        phone.context.close()
+    assert faults == []
