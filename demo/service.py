@@ -62,6 +62,7 @@ class Service:
         os.environ.update(environment(self.port))
         with step("Database schema"):
             manage("migrate", "--verbosity", "0")
+            manage("push_key", "--create")
         with step("Server, worker and clock"):
             self._spawn("server", "backend.serve")
             self._spawn("worker", *CELERY, "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING")
