@@ -35,6 +35,9 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 # A statement that fails is logged without itself and without the row it was about: both hold values.
 SILENT = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 
+# They outlive this process on purpose; dropping the handle of a running one is what Python would warn about.
+_servers: list[subprocess.Popen[bytes]] = []
+
 
 class StartError(Exception):
     """An embedded service did not start; the message is one sentence for a person."""
@@ -189,7 +192,9 @@ def _spawn(command: list[object], log: Path, **account: Any) -> None:
     # A session of its own: Ctrl-C in the terminal reaches the launcher alone, which stops the parts in order.
     with log.open("a") as output:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-        subprocess.Popen([str(word) for word in command], cwd="/", start_new_session=True, **streams, **account)  # noqa: S603 - our own words
+        words = [str(word) for word in command]
+        server = subprocess.Popen(words, cwd="/", start_new_session=True, **streams, **account)  # noqa: S603 - our own words
+    _servers.append(server)
 
 
 def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
@@ -213,8 +218,8 @@ def _pid_of(pid_file: Path, state: Path) -> int | None:
 
 
 def _has_ended(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # it may be this process's child, and then its end is to be collected here
-        os.waitpid(pid, os.WNOHANG)
+    for server in [server for server in _servers if server.pid == pid and server.poll() is not None]:
+        _servers.remove(server)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
