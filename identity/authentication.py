@@ -4,9 +4,9 @@ Invariant: deny by default. A view that says nothing is for active members; an u
 in or not.
 """
 
-from typing import Any
+from typing import Any, cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -15,6 +15,19 @@ from audit.events import Agent, Event
 from audit.services import record_refused
 from backend.errors import Forbidden, Unauthenticated
 from identity.actors import Actor, Lapse, resolve
+
+
+class ActorRequest(Request):
+    """What a view for members gets."""
+
+    actor: Actor
+
+
+class AnyonesRequest(Request):
+    """What a view for strangers gets: perhaps somebody is signed in."""
+
+    actor: Actor | None
+
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -28,14 +41,14 @@ class SignedInAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Actor, None] | None:
-        request.actor = None
+        request.actor = None  # type: ignore[attr-defined]
         _require_csrf(request)
         actor, lapse, former = resolve(request.session.session_key)
         if lapse is not None and former is not None:
             self.lapsed(lapse, former)
         if actor is None:
             return None
-        request.actor = actor
+        request.actor = actor  # type: ignore[attr-defined]
         return actor, None
 
     def lapsed(self, lapse: Lapse, former: Agent) -> None:
@@ -79,7 +92,7 @@ class IsRegistrar(IsActor):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):
             return False
-        request.actor.require_registrar()
+        cast(ActorRequest, request).actor.require_registrar()
         return True
 
 
@@ -94,5 +107,5 @@ def _require_csrf(request: Request) -> None:
         return
     check = _CsrfCheck(lambda request: None)  # type: ignore[arg-type, return-value]
     check.process_request(request._request)
-    if check.process_view(request._request, None, (), {}):
+    if check.process_view(request._request, lambda request: HttpResponse(), (), {}):
         raise Forbidden("csrf.failed", "The CSRF token is missing or wrong. Load the page again.")

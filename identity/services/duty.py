@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from audit.events import Event
@@ -87,7 +89,12 @@ def _end(role: DutyRole, **whose: UUID) -> list[UUID]:
     """End the present turn: a conditional UPDATE, so of two take-overs the second waits here and then ends nothing."""
     ending = Duty.objects.filter(role=role, ended_at=None, **whose)
     former = list(ending.values_list("person_id", flat=True))
-    return former if ending.update(ended_at=timezone.now()) else []
+    return former if end_turns(ending) else []
+
+
+def end_turns(turns: QuerySet[Duty]) -> int:
+    """End those that have not; how many. A turn may have begun while we waited for its row, after our "now": it ends as it began."""
+    return turns.filter(ended_at=None).update(ended_at=Greatest(F("started_at"), Value(timezone.now())))
 
 
 def _begin(role: DutyRole, person_id: UUID, until: datetime | None) -> Duty:

@@ -19,6 +19,7 @@ from identity import access
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Membership, Person, PrincipalKey, RoleSeal, Unit
 from identity.services import statements
+from identity.services.duty import end_turns
 from identity.services.enrolment import read_profile, require_kem
 from identity.services.hospitals import add_generation, own_root
 from wardline_client.protocol import RoleKeys, Statement, profile_digest
@@ -124,4 +125,4 @@ def _seal(role: DutyRole, body: RoleKeys, draft: RoleDraft) -> None:
     seals = [RoleSeal(role=role, generation=body.generation, person_id=person, sealed=sealed) for person, sealed in draft.seals.items()]
     fields = ["sealed", "ended_at"]
     RoleSeal.objects.bulk_create(seals, update_conflicts=True, update_fields=fields, unique_fields=["role", "generation", "person"])
-    Duty.objects.filter(role=role, ended_at=None).exclude(person__in=body.eligible).update(ended_at=now)
+    end_turns(Duty.objects.filter(role=role).exclude(person__in=body.eligible))

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from identity.authentication import ActorRequest
 from identity.fields import SignedSerializer
 from identity.services import devices
 from identity.views.sessions import read
@@ -16,7 +16,7 @@ from identity.views.sessions import read
 
 class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
@@ -34,7 +34,7 @@ class DevicesView(APIView):
     """``/devices``"""
 
     @extend_schema(responses=DevicesSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """All devices the actor ever had."""
         return Response(DevicesSerializer({"results": devices.read_own(actor=request.actor)}).data)
 
@@ -44,7 +44,7 @@ class RevokeDeviceView(APIView):
 
     @extend_schema(request=RevocationSerializer, responses=DeviceSerializer)
     @idempotent
-    def post(self, request: Request, device: UUID) -> Response:
+    def post(self, request: ActorRequest, device: UUID) -> Response:
         """Lock a device out: its sign-ins and sockets end at once."""
         given = read(RevocationSerializer, request)
         revoked = devices.revoke(actor=request.actor, device_id=device, signed=given["statement"])

@@ -2,10 +2,10 @@
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
 from identity.models import Person
 from identity.services import directory
@@ -19,7 +19,7 @@ class HospitalSerializer(serializers.Serializer):  # type: ignore[type-arg]
     city = serializers.CharField()
     latitude = serializers.FloatField(allow_null=True)
     longitude = serializers.FloatField(allow_null=True)
-    root = Base64UrlField(source="root_public_key")
+    root = Base64UrlField(source="root_public_key")  # type: ignore[assignment]
 
 
 class PersonSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -71,7 +71,7 @@ class DirectoryView(APIView):
     """``/directory``"""
 
     @extend_schema(responses=DirectorySerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """Own hospital and accepted partners. Audited."""
         listing: Listing = directory.read(actor=request.actor)
         roles = [
@@ -92,7 +92,7 @@ class StatementsView(APIView):
     """``/statements``"""
 
     @extend_schema(parameters=[AfterSerializer], responses=StatementsSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """The key directory in order: own hospital's and partners' statements. Clients verify every one."""
         given = AfterSerializer(data=request.query_params)
         given.is_valid(raise_exception=True)

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
 from identity.models import Duty
 from identity.services import duty as on_duty
@@ -50,7 +50,7 @@ class DutyView(APIView):
     """``/duty``"""
 
     @extend_schema(responses=EligibilitiesSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """The roles the actor is eligible for, with their sealed seeds. Audited."""
         return Response(EligibilitiesSerializer({"results": [_shown(entry) for entry in on_duty.read(actor=request.actor)]}).data)
 
@@ -60,7 +60,7 @@ class TakeDutyView(APIView):
 
     @extend_schema(request=TakeSerializer, responses=TurnSerializer)
     @idempotent
-    def post(self, request: Request, role: UUID) -> Response:
+    def post(self, request: ActorRequest, role: UUID) -> Response:
         """Hold a role from now; who held it no longer does."""
         given = read(TakeSerializer, request)
         return _turn(on_duty.take(actor=request.actor, role_id=role, until=given["until"]))
@@ -71,7 +71,7 @@ class HandOverDutyView(APIView):
 
     @extend_schema(request=HandOverSerializer, responses=TurnSerializer)
     @idempotent
-    def post(self, request: Request, role: UUID) -> Response:
+    def post(self, request: ActorRequest, role: UUID) -> Response:
         """Give a role one holds to an eligible colleague."""
         given = read(HandOverSerializer, request)
         return _turn(on_duty.hand_over(actor=request.actor, role_id=role, to=given["to"], until=given["until"]))

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from backend.errors import Invalid
 from backend.idempotency import idempotent
-from identity.authentication import IsRegistrar
+from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import SeedWrap
 from identity.services import enrolment as enrolling
@@ -82,7 +82,7 @@ class EnrolmentOptionsSerializer(serializers.Serializer):  # type: ignore[type-a
 
 class DeviceDraftSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
-    label = serializers.CharField(max_length=60, allow_blank=True)
+    label = serializers.CharField(max_length=60, allow_blank=True)  # type: ignore[assignment]
     public_key = Base64UrlField(length=32)
 
 
@@ -102,7 +102,7 @@ class DeviceEnrolmentSerializer(serializers.Serializer):  # type: ignore[type-ar
     credential = serializers.DictField(help_text="The new credential's toJSON(), without prf results.")
     device = DeviceDraftSerializer()
     statement = SignedSerializer(help_text="Kind device, signed by the user key.")
-    wraps = WrapDraftSerializer(many=True, max_length=3)
+    wraps = WrapDraftSerializer(many=True, max_length=3)  # type: ignore[call-arg]
 
 
 class EnrolmentSerializer(DeviceEnrolmentSerializer):
@@ -132,7 +132,7 @@ class InvitationsView(APIView):
     permission_classes = [IsRegistrar]
 
     @extend_schema(request=NewInvitationSerializer, responses={201: InvitationSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Invite a person. The same Idempotency-Key gives the same token; it is stored nowhere, so this is no ``@idempotent``."""
         token, invitation = invitations.invite(actor=request.actor, key=_key(request), **read(NewInvitationSerializer, request))
         return Response(InvitationSerializer({"token": token, "expires_at": invitation.expires_at}).data, status=201)
@@ -142,7 +142,7 @@ class LookInvitationView(StrangersView):
     """``/invitations/look``"""
 
     @extend_schema(request=TokenSerializer, responses=LookedInvitationSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """What an invitation says; looking does not use it up."""
         invitation = invitations.invitation_of(read(TokenSerializer, request)["token"])
         fields = {field: getattr(invitation, field) for field in ("hospital", "name", "title", "profession")}
@@ -154,7 +154,7 @@ class LinksView(APIView):
 
     @extend_schema(request=NewLinkSerializer, responses={201: LinkSerializer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Offer to make another device one of mine."""
         given = read(NewLinkSerializer, request)
         link = invitations.offer_link(
@@ -171,7 +171,7 @@ class LookLinkView(StrangersView):
     """``/device-links/look``"""
 
     @extend_schema(request=TokenSerializer, responses=LookedLinkSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """The sealed seed of a link; looking does not use it up."""
         link = invitations.link_of(read(TokenSerializer, request)["token"])
         return Response(LookedLinkSerializer({"sealed": link.sealed, "person": link.person_id}).data)
@@ -181,7 +181,7 @@ class LookSetupView(StrangersView):
     """``/setup/look``"""
 
     @extend_schema(request=TokenSerializer, responses=LookedSetupSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """Which hospital a set-up token is for."""
         setup = invitations.setup_of(read(TokenSerializer, request)["token"])
         return Response(LookedSetupSerializer({"hospital": setup.hospital, "person": setup.person_id}).data)
@@ -191,7 +191,7 @@ class EnrolmentOptionsView(StrangersView):
     """``/enrolment/options``"""
 
     @extend_schema(request=EnrolmentOptionsSerializer, responses=PublicKeySerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """A challenge for making a passkey, good for five minutes, this token and one attempt."""
         given = read(EnrolmentOptionsSerializer, request)
         return Response({"publicKey": enrolling.options(session=request.session, **given)})
@@ -201,7 +201,7 @@ class EnrolmentView(StrangersView):
     """``/enrolment``"""
 
     @extend_schema(request=EnrolmentSerializer, responses={201: SessionSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """Join with an invitation, or make this device one of a person who has another."""
         given = read(EnrolmentSerializer, request)
         if given["purpose"] == "join":
@@ -219,7 +219,7 @@ class SetupView(StrangersView):
     """``/setup``"""
 
     @extend_schema(request=SetupSerializer, responses={201: SessionSerializer})
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """The first registrar sets up the hospital, once."""
         given = read(SetupSerializer, request)
         archive = hospitals.Archive(**given["archive"]) if "archive" in given else None

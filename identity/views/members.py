@@ -5,12 +5,11 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
-from identity.authentication import IsRegistrar
+from identity.authentication import ActorRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import Membership
 from identity.services import hospitals, members, roles
@@ -64,7 +63,7 @@ class RoleDraftSerializer(serializers.Serializer):  # type: ignore[type-arg]
     categories = serializers.ListField(child=serializers.SlugField(max_length=32), max_length=32)
     profile = Base64UrlField(most=2048)
     statement = SignedSerializer(help_text="Kind role, signed by the registrar's user key.")
-    seals = SealSerializer(many=True, max_length=512)
+    seals = SealSerializer(many=True, max_length=512)  # type: ignore[call-arg]
     history = Base64UrlField(length=48, required=False, allow_null=True, default=None, help_text="From generation 2 on (protocol 3).")
 
 
@@ -89,7 +88,7 @@ class PendingView(RegistrarsView):
     """``/members/pending``"""
 
     @extend_schema(responses=PendingListSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """People who joined and wait. Compare the fingerprint of both keys with the person before approving."""
         waiting = members.read_pending(actor=request.actor)
         return Response(PendingListSerializer({"results": [_pending(membership) for membership in waiting]}).data)
@@ -100,7 +99,7 @@ class ApproveView(RegistrarsView):
 
     @extend_schema(request=ApprovalSerializer, responses=MembershipSerializer)
     @idempotent
-    def post(self, request: Request, person: UUID) -> Response:
+    def post(self, request: ActorRequest, person: UUID) -> Response:
         """Vouch for a person: the membership is active."""
         given = read(ApprovalSerializer, request)
         return Response(MembershipSerializer(members.approve(actor=request.actor, person_id=person, signed=given["statement"])).data)
@@ -111,7 +110,7 @@ class EndView(RegistrarsView):
 
     @extend_schema(request=None, responses=MembershipSerializer)
     @idempotent
-    def post(self, request: Request, person: UUID) -> Response:
+    def post(self, request: ActorRequest, person: UUID) -> Response:
         """End a membership with all sign-ins, sockets, duties, seals and keys."""
         return Response(MembershipSerializer(members.end(actor=request.actor, person_id=person)).data)
 
@@ -121,7 +120,7 @@ class UnitsView(RegistrarsView):
 
     @extend_schema(request=NewUnitSerializer, responses={201: NewUnitSerializer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Add a unit to the hospital."""
         given = read(NewUnitSerializer, request)
         return Response(
@@ -134,7 +133,7 @@ class RolesView(RegistrarsView):
 
     @extend_schema(request=RoleDraftSerializer, responses={201: RoleSerializer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Create a duty role, or state its next generation or who is eligible."""
         given = read(RoleDraftSerializer, request)
         draft = RoleDraft(
@@ -155,7 +154,7 @@ class PartnersView(RegistrarsView):
 
     @extend_schema(request=PartnerSerializer, responses={201: AcceptedSerializer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Accept another hospital; it takes effect once that hospital has accepted this one."""
         given = read(PartnerSerializer, request)
         partnership = hospitals.accept_partner(actor=request.actor, signed=given["statement"], partner_id=given["hospital"])

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from backend.idempotency import idempotent
 from identity import challenges, passkeys
 from identity.actors import Actor, resolve
-from identity.authentication import IsMember
+from identity.authentication import ActorRequest, AnyonesRequest, IsMember
 from identity.fields import Base64UrlField
 from identity.models import Hospital, SeedWrap
 from identity.services import devices
@@ -85,13 +85,13 @@ class SessionView(StrangersView):
     """``/session``"""
 
     @extend_schema(responses=SessionSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: AnyonesRequest) -> Response:
         """Who is signed in. Sets the CSRF cookie."""
         get_token(request._request)
         return answer_session(request)
 
     @extend_schema(request=SignInSerializer, responses=SessionSerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """Sign in with a passkey on a registered device."""
         given = read(SignInSerializer, request)
         signing_in.sign_in(
@@ -105,7 +105,7 @@ class SessionView(StrangersView):
         return answer_signed_in(request)
 
     @extend_schema(request=None, responses={204: None})
-    def delete(self, request: Request) -> Response:
+    def delete(self, request: AnyonesRequest) -> Response:
         """Sign out. Doing it twice is no error."""
         if request.actor is not None:
             signing_in.sign_out(actor=request.actor)
@@ -120,7 +120,7 @@ class SessionOptionsView(StrangersView):
     """``/session/options``"""
 
     @extend_schema(request=None, responses=PublicKeySerializer)
-    def post(self, request: Request) -> Response:
+    def post(self, request: AnyonesRequest) -> Response:
         """A challenge for signing in, good for five minutes and one attempt."""
         options, challenge = passkeys.request_options()
         challenges.keep(request.session, challenge, purpose="sign-in")
@@ -133,7 +133,7 @@ class UnlockView(APIView):
     permission_classes = [IsMember]
 
     @extend_schema(responses=UnlockSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ActorRequest) -> Response:
         """The wrapped copies of the own seed with the server's shares. Audited."""
         unlock = devices.unlock(actor=request.actor)
         return Response({"wraps": [_wrap(wrap) for wrap in unlock.wraps], "keys": GenerationSerializer(unlock.keys, many=True).data})
@@ -146,7 +146,7 @@ class WrapsView(APIView):
 
     @extend_schema(request=NewWrapSerializer, responses={201: KeptWrapSerializer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Keep another wrapped copy of the own seed."""
         given = read(NewWrapSerializer, request)
         made = devices.add_wrap(actor=request.actor, **given)
