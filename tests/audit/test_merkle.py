@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.merkle import EMPTY_ROOT, Range, consistency_proof, inclusion_proof, leaf_hash, node_hash, verify_consistency, verify_inclusion
@@ -104,6 +104,7 @@ def test_large_trees_continue_each_other(large, old, new):
     assert verify_consistency(old=old, new=new, old_root=roots[0], new_root=roots[1], proof=proof)
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 600), data=st.data())
 def test_a_proof_holds_for_its_leaf_and_place_alone(size, data):
     tree = Tree(leaves(size))
@@ -119,6 +120,7 @@ def test_a_proof_holds_for_its_leaf_and_place_alone(size, data):
         assert not verify_inclusion(digest=tree.get(0, index), index=index, size=size, proof=proof[:-1], root=root)
 
 
+@settings(deadline=None)
 @given(old=st.integers(0, 300), grown=st.integers(0, 300), data=st.data())
 def test_a_tree_is_consistent_with_its_own_past_alone(old, grown, data):
     hashes, new = leaves(old + grown), old + grown
@@ -134,6 +136,7 @@ def test_a_tree_is_consistent_with_its_own_past_alone(old, grown, data):
         assert not verify_consistency(old=old, new=new, old_root=old_root, new_root=fork.range.root(), proof=proof)
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 9), min_size=1, max_size=30))
 def test_a_tree_can_be_put_together_from_full_subtrees(sizes):
     """As ``audit.tree`` does it from stored nodes: any full subtree that fits, in place of its leaves."""

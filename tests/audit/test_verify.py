@@ -333,7 +333,7 @@ def test_a_call_that_makes_no_sense_is_unusable_and_not_incomplete(arguments, ca
     assert capsys.readouterr().out
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_flipped_bit_among_the_leaves_goes_unnoticed(bundle, judged, data):
     content = bytearray(bundle.content())
