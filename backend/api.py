@@ -39,7 +39,7 @@ def _translate(error: Exception) -> tuple[int | None, dict[str, Any], dict[str, 
         case drf.ValidationError():
             return 400, {"code": "invalid", "detail": "Some fields are missing or malformed.", "fields": error.get_codes()}, {}
         case drf.APIException():
-            headers = {"Retry-After": str(int(error.wait))} if getattr(error, "wait", None) else {}
+            headers = {"Retry-After": str(int(wait))} if (wait := getattr(error, "wait", None)) else {}
             return error.status_code, {"code": str(error.default_code), "detail": str(error.default_detail)}, headers
         case Http404():
             return 404, {"code": "not_found", "detail": "There is no such object."}, {}

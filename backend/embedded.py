@@ -147,7 +147,7 @@ def _let_in_unprivileged(programs: Path, data: Path, sockets: Path) -> None:
 
 def _initialise(programs: Path, data: Path) -> None:
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    command = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-instructions", *locale]
+    command: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-instructions", *locale]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **_as_unprivileged())  # noqa: S603 - our own words
     if done.returncode:
         raise StartError(f"The embedded PostgreSQL could not make its folder: {done.stderr.strip().splitlines()[-1]}")

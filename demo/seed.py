@@ -137,7 +137,7 @@ def _open_figures(world: World) -> None:
         for place in PLACES
         for figure in place.figures
     ]
-    command = [sys.executable, ROOT / "manage.py", "open_capacities"]
+    command = [sys.executable, str(ROOT / "manage.py"), "open_capacities"]
     done = subprocess.run(command, input="\n".join(lines), check=False, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         raise Stop(f"The demo's beds could not be opened: {done.stderr.strip().splitlines()[-1]}")

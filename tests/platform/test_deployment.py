@@ -58,7 +58,7 @@ def test_processes_start_after_the_migrations(compose: dict[str, Any]) -> None:
 
 def test_the_image_has_every_part_of_the_server() -> None:
     copied = set(re.findall(r"^COPY (\S+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    assert {"audit", "backend", "beds", "identity", "integration", "messaging", "client/wardline_client", "manage.py"} <= copied
+    assert {"audit", "backend", "beds", "identity", "messaging", "client/wardline_client", "manage.py"} <= copied
     assert all((ROOT / name).exists() for name in copied)
 
 
