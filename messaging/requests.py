@@ -20,6 +20,7 @@ from backend.errors import DomainError, Invalid
 from backend.realtime import RING, encode_event, encode_frame
 from identity.actors import Actor
 from messaging.announcer import Announcer
+from messaging.checker import Checker
 from messaging.commands import Command, Outcome, explain, hospitals_of, known_hospitals
 from messaging.envelopes import FORGED, check_message, read_envelope
 from messaging.receipts import Acknowledge, Deliver
@@ -51,7 +52,7 @@ class Requests:
     def __init__(self) -> None:
         self._writers = Writers()
         self._announcer = Announcer()
-        self._checkers = [ThreadPoolExecutor(1, thread_name_prefix="check") for _ in range(CHECKERS)]
+        self._checkers = [Checker(lambda asked: prepare(*asked)) for _ in range(CHECKERS)]
         self._slow = ThreadPoolExecutor(4, thread_name_prefix="explain")
 
     def start(self) -> None:
@@ -62,25 +63,31 @@ class Requests:
         await self._writers.stop()
         await self._announcer.stop()
         for checker in self._checkers:
-            checker.shutdown(cancel_futures=True)
+            checker.stop()
         self._slow.shutdown(cancel_futures=True)
 
     async def handle(self, actor: Actor, frame: dict[str, Any]) -> Answer:
         id = frame.get("id") if isinstance(frame.get("id"), str | int) else None
         try:
-            outcome = await self._done(actor, frame)
+            outcome = await self._done_or_recorded(actor, frame)
         except DomainError as error:
-            await self._audit(actor, error)
             return Answer(id, error.status, {"code": error.code, "detail": error.detail, **error.extra})
         except Exception as error:
             log.error("a command failed: %s", type(error).__name__, exc_info=not isinstance(error, psycopg.Error | DatabaseError | OSError))
             return Answer.refused(id, 503, "messaging.try_again", "The service is briefly away. Send the same again.")
         return Answer(id, outcome.status, outcome.body)
 
+    async def _done_or_recorded(self, actor: Actor, frame: dict[str, Any]) -> Outcome:
+        try:
+            return await self._done(actor, frame)
+        except DomainError as error:
+            await self._audit(actor, error)
+            raise
+
     async def _done(self, actor: Actor, frame: dict[str, Any]) -> Outcome:
         # One conversation, one thread: two messages of one sender leave the check in the order in which they came.
-        checkers = self._checkers[_uuid(frame, "conversation").int % CHECKERS]
-        command, parameters = await self._in(checkers, lambda: prepare(actor, frame))
+        checker = self._checkers[_uuid(frame, "conversation").int % CHECKERS]
+        command, parameters = await checker.checked((actor, frame))
         row = await self._writers.submit(command, parameters)
         if row is None:
             outcome = await self._in(self._slow, lambda: _closing(lambda: explain(command)))

@@ -1,19 +1,12 @@
 """Web Push against a push service of our own, which decrypts as a browser does (RFC 8291) and verifies who sends (RFC 8292)."""
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import http_ece
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 from py_vapid import Vapid02
 
@@ -23,59 +16,18 @@ from messaging.models import PendingPush, PushSubscription, PushSweep
 from messaging.services import owe_push
 from tests.cast import Night, Someone
 from tests.messaging.people import hand_over, refusals, revoke_device, sent
-
-
-@dataclass
-class PushService:
-    """A browser vendor's service on loopback, and the browser behind it."""
-
-    origin: str = ""
-    status: int = 201
-    location: str = ""
-    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    key: Any = field(default_factory=lambda: generate_private_key(SECP256R1()))
-    secret: bytes = b"0123456789abcdef"
-
-    def keys(self) -> dict[str, str]:
-        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return {"p256dh": b64(point), "auth": b64(self.secret)}
-
-    def opened(self) -> list[str]:
-        return [http_ece.decrypt(body, private_key=self.key, auth_secret=self.secret).decode() for _, _, body in self.requests]
-
-
-def b64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+from tests.push_service import PushService, b64, push_service
 
 
 @pytest.fixture
 def service(settings: Any, tmp_path: Path) -> Iterator[PushService]:
-    made = PushService()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            made.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(made.status)
-            if made.location:
-                self.send_header("Location", made.location)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    made.origin = f"http://127.0.0.1:{server.server_port}"
     settings.PUSH_HOSTS = ["127.0.0.1"]
     settings.VAPID_KEY_FILE = tmp_path / "vapid.pem"
     key = Vapid02()
     key.generate_keys()
     key.save_key(str(settings.VAPID_KEY_FILE))
-    yield made
-    server.shutdown()
-    server.server_close()
+    with push_service("127.0.0.1") as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
