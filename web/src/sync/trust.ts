@@ -12,6 +12,7 @@ import { Value } from "./observable";
 import type { DirectoryView, DutyRole, Person } from "./types";
 import type { DirectoryWire, StatementWire } from "./wire";
 
+const LOOK_AGAIN_MS = 60_000;
 const EMPTY: DirectoryView = { hospitals: [], people: [], roles: [] };
 
 export class Trust {
@@ -21,7 +22,9 @@ export class Trust {
   readonly #store: LocalStore;
   readonly #storeKey: Bytes;
   #order = 0;
-  #learnedAt = 0;
+  /** One look at a time: two at once would both start from the same place. */
+  #learning: Promise<void> = Promise.resolve();
+  readonly #lookedForAt = new Map<string, number>();
   #unproved: Statement[] = [];
 
   constructor(api: Api, store: LocalStore, storeKey: Bytes, pins: ReadonlyMap<string, Bytes>) {
@@ -47,7 +50,12 @@ export class Trust {
 
   /** Statements made since the last time. */
   async learnNew(): Promise<void> {
-    this.#learnedAt = Date.now();
+    const next = this.#learning.then(() => this.#learnNow());
+    this.#learning = next.catch(() => undefined);
+    return next;
+  }
+
+  async #learnNow(): Promise<void> {
     const wires = await allPages<StatementWire>(this.#api, `/statements?after=${this.#order}`);
     const rows = wires.map(({ order, h, s }) => ({ order, h: unb64u(h), s: unb64u(s) }));
     await this.#learn(rows);
@@ -126,8 +134,9 @@ export class Trust {
     try {
       return this.directory.deviceEver(device);
     } catch (error) {
-      // A device enrolled a minute ago is in the statements made since the last look; a stranger's is in none, ever.
-      if (!(error instanceof ProtocolError) || Date.now() - this.#learnedAt < 5000) throw error;
+      // A device enrolled a minute ago is in the statements made since the last look; a stranger's is in none, however often one looks.
+      if (!(error instanceof ProtocolError) || Date.now() - (this.#lookedForAt.get(device) ?? 0) < LOOK_AGAIN_MS) throw error;
+      this.#lookedForAt.set(device, Date.now());
       await this.learnNew();
       return this.directory.deviceEver(device);
     }

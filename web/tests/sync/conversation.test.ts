@@ -116,6 +116,21 @@ describe("a message", () => {
     expect(world.conversations.get(conversation)?.messages[0]?.epoch).toBe(2);
   });
 
+  test("of a device enrolled after the last look at the directory opens", async () => {
+    const carl = await world.member("Dr. Carl");
+    const carls = await world.session(carl);
+    const other = await carls.sending.startDirect(brandt.id);
+    await carls.sending.send(other, { t: "text", text: "neu hier" }, {});
+    await until(() => carls.outbox.rows.length === 0);
+    carls.close();
+
+    await brandts.inbox.sync();
+
+    const store = brandts.conversations.messages(other);
+    store.subscribe(() => undefined);
+    expect((await until(() => store.value.length === 1 && store.value))[0]).toMatchObject({ body: { text: "neu hier" }, problem: null });
+  });
+
   test("beyond a gap is shown when the gap has been fetched", async () => {
     for (const text of ["eins", "zwei", "drei"]) await send(text);
     await sent(3);
