@@ -5,6 +5,7 @@
  * blur is made from a few averages with noise in them, so that not even a letter's average tells the letter.
  */
 import { type Arrow, type Blur, boundsOf, croppedTo, type Edits, headOf, type Rect, shrinkFactor, type Size, turned } from "./geometry";
+import { bareJpeg } from "./jpeg";
 
 export interface Prepared extends Size { bitmap: ImageBitmap }
 export interface Rendered extends Size { blob: Blob }
@@ -145,7 +146,11 @@ function contextOf(canvas: Canvas): Context {
 }
 
 async function encoded(canvas: Canvas): Promise<Blob> {
-  if ("convertToBlob" in canvas) return canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
+  const made = "convertToBlob" in canvas ? await canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY }) : await encodedByElement(canvas);
+  return bareJpeg(new Uint8Array(await made.arrayBuffer()));
+}
+
+function encodedByElement(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
     const take = (blob: Blob | null) => (blob ? resolve(blob) : reject(new DOMException("not encoded", "EncodingError")));
     canvas.toBlob(take, "image/jpeg", JPEG_QUALITY);
