@@ -209,6 +209,12 @@ def test_half_an_account_is_none(newcomer, spoil, refused):
     assert newcomer.joins().status_code == 201
 
 
+def test_a_passkey_is_made_with_finger_or_pin(newcomer, monkeypatch):
+    monkeypatch.setattr("wardline_client.authenticator._USER_VERIFIED", 0)
+
+    assert code(newcomer.joins()) == (400, "passkey.refused")
+
+
 def test_a_challenge_belongs_to_its_token(night, newcomer):
     other = night.kreis.registrar.post("invitations", INVITED).json()["token"]
     body = newcomer.body() | {"token": other}

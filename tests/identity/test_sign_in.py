@@ -125,12 +125,6 @@ def spoil_passkey(night, phone, body):
     body["credential"]["response"]["signature"] = encode(bytes(signature))
 
 
-def spoil_verification(night, phone, body):
-    data = bytearray(decode(body["credential"]["response"]["authenticatorData"]))
-    data[32] &= ~0x04
-    body["credential"]["response"]["authenticatorData"] = encode(bytes(data))
-
-
 def spoil_credential(night, phone, body):
     body["credential"]["id"] = body["credential"]["rawId"] = encode(b"somebody's")
 
@@ -141,7 +135,6 @@ def spoil_credential(night, phone, body):
         (spoil_device_signature, "device.signature"),
         (spoil_device, "device.unknown"),
         (spoil_passkey, "passkey.refused"),
-        (spoil_verification, "passkey.refused"),
         (spoil_credential, "passkey.unknown"),
     ],
 )
@@ -154,6 +147,13 @@ def test_passkey_and_device_are_both_needed(night, phone, spoil, refused):
     if refused != "passkey.unknown":
         noted = [event for event in night.audit_of(night.kreis) if event.outcome == "refused"]
         assert (noted[0].action, noted[0].detail["code"]) == ("identity.sign_in", refused)
+
+
+def test_a_passkey_without_finger_or_pin_is_refused(night, phone, monkeypatch):
+    # Signed as it should be, only without user verification: a found phone that was left unlocked.
+    monkeypatch.setattr("wardline_client.authenticator._USER_VERIFIED", 0)
+
+    assert code(phone.signs_in()) == (401, "passkey.refused")
 
 
 def test_another_site_gets_nothing(night, phone):
