@@ -47,9 +47,10 @@ def place_hold(*, candidate: Candidate, capacity_id: UUID | None, bed_id: UUID |
     live = list(live_holds(now).filter(capacity=capacity).values_list("place", "bed_id"))
     if len(live) >= capacity.staffed - capacity.occupied - capacity.blocked:
         raise Conflict("capacity.full", "Every staffed bed of this figure is occupied, blocked or promised.")
-    if bed and (bed.status != Bed.Status.UNOCCUPIED or bed.pk in {taken for _, taken in live}):
+    if bed and (bed.status != Bed.Status.UNOCCUPIED or bed.pk in {held for _, held in live}):
         raise Conflict("bed.taken", "This bed is not free or already promised.")
-    place = next(number for number in count() if number not in {taken for taken, _ in live})
+    taken = {place for place, _ in live}
+    place = next(number for number in count() if number not in taken)
     until = now + timedelta(minutes=minutes)
     return Hold.objects.create(candidate=candidate, capacity=capacity, bed=bed, place=place, during=(now, until), created_at=now)
 

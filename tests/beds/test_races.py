@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from beds.models import Candidate, Hold
+from beds.models import Candidate, Capacity, Hold, Request
 from beds.services import take_step
 from tests.beds import rows
 from tests.beds.contest import Contest, tally
@@ -59,14 +59,15 @@ def test_a_count_is_promised_as_often_as_there_are_beds(contest, hospitals, free
     rounds = ROUNDS if free == 3 else ROUNDS // 4
     candidates = rows.requests(rounds * CONTENDERS, origin=acute, asked=[university])
     capacity = university.capacity
+    Capacity.objects.update(staffed=free)
 
     for number in range(rounds):
-        # Each round leaves its promises standing: the next one has ``free`` more beds.
-        type(capacity).objects.filter(pk=capacity.pk).update(staffed=(number + 1) * free)
         outcomes = contest.round(holding(university, candidates[number * CONTENDERS :][:CONTENDERS]))
 
         assert tally(outcomes) == {"won": free, "capacity.full": CONTENDERS - free}
-        assert Hold.objects.filter(capacity=capacity).count() == (number + 1) * free
+        promised = Hold.objects.filter(capacity=capacity)
+        assert promised.count() == free
+        promised.delete()
 
 
 def test_one_hospital_is_confirmed(contest, hospitals):
@@ -82,6 +83,20 @@ def test_one_hospital_is_confirmed(contest, hospitals):
         assert sorted(states) == ["confirmed", *["withdrawn"] * (CONTENDERS - 1)]
 
 
+def test_the_last_to_end_closes_the_request(contest, hospitals):
+    acute, _ = hospitals
+    asked = [rows.hospital(f"asked-{n}") for n in range(CONTENDERS)]
+
+    for candidates in rows.requests(ROUNDS // 4, origin=acute, asked=asked):
+        ending = [
+            partial(take_step, actor=at.actor, candidate_id=one.pk, action="decline", reason="no-bed")
+            for at, one in zip(asked, candidates, strict=True)
+        ]
+
+        assert tally(contest.round(ending)) == {"won": CONTENDERS}
+        assert Request.objects.get(pk=candidates[0].request_id).closed_at is not None
+
+
 def test_a_bed_that_runs_out_goes_to_the_confirm_or_to_the_next(contest, hospitals):
     """The hold ends within the round: it is confirmed in time and stays, or the bed goes to one of the others. Never both, never two."""
     acute, university = hospitals
@@ -92,7 +107,7 @@ def test_a_bed_that_runs_out_goes_to_the_confirm_or_to_the_next(contest, hospita
         bed = rows.single_bed(university)
         [[first]] = rows.requests(1, origin=acute, asked=[university])
         take_step(actor=university.actor, candidate_id=first.pk, action="hold", capacity=university.capacity.pk, bed=bed.pk)
-        let_run_out(first, within=timedelta(milliseconds=number % 40))
+        let_run_out(first, within=timedelta(milliseconds=number * 10))
         others = waiting[number * (CONTENDERS - 1) :][: CONTENDERS - 1]
         confirming = partial(take_step, actor=acute.actor, candidate_id=first.pk, action="confirm")
         outcomes = contest.round([confirming, *holding(university, others, bed=bed.pk)])
