@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from backend.realtime import CHANNEL, decode_frames
+from backend.realtime import CHANNEL, RING, decode_frames
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def rung(night):
         while time.monotonic() < end:
             message = listening.get_message(timeout=0.05)
             if message:
-                for frame in decode_frames(message["data"].decode()):
-                    found.append((json.loads(frame.text or "{}"), {names[target] for target in frame.targets if target in names}))
+                rings = [frame for frame in decode_frames(message["data"].decode()) if frame.kind == RING]
+                found += [(json.loads(ring.text), {names[target] for target in ring.targets if target in names}) for ring in rings]
             elif found:
                 break
         return found
