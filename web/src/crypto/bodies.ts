@@ -5,7 +5,9 @@
  */
 import { b64u, type Bytes } from "./encoding";
 import { ProtocolError } from "./errors";
-import { anyObject, bytes, day, headerBytes, integer, type JsonObject, MAX_HEADER_BYTES, object, oneOf, parseJson, text, uuid, type Check } from "./headers";
+import {
+  anyObject, bytes, type Check, day, headerBytes, integer, type JsonObject, MAX_HEADER_BYTES, object, oneOf, parseJson, text, uuid,
+} from "./headers";
 
 export interface TextBody { t: "text"; text: string }
 export interface ImageBody {

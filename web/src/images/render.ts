@@ -70,9 +70,13 @@ function obscure(context: Context, bitmap: ImageBitmap, blur: Blur): void {
   const paint = contextOf(cover);
   paint.translate(-area.x, -area.y);
   fill(paint, blur);
-  paint.globalCompositeOperation = "source-in";
-  paint.imageSmoothingEnabled = true;
-  paint.drawImage(mosaic, area.x, area.y, area.width, area.height);
+  // Atop, never in: scaled up smoothly the mosaic fades out at its rim, and what fades lets writing shine through. So it goes on twice,
+  // first hard and opaque, then smooth, on a mask that stays opaque.
+  paint.globalCompositeOperation = "source-atop";
+  for (const isSmooth of [false, true]) {
+    paint.imageSmoothingEnabled = isSmooth;
+    paint.drawImage(mosaic, area.x, area.y, area.width, area.height);
+  }
   context.drawImage(cover, area.x, area.y);
 }
 
@@ -85,7 +89,7 @@ function mosaicOf(bitmap: ImageBitmap, area: Rect): Canvas {
   const pixels = context.getImageData(0, 0, mosaic.width, mosaic.height);
   const noise = crypto.getRandomValues(new Uint8Array(Math.min(pixels.data.length, 65_536)));
   for (let i = 0; i < pixels.data.length; i++) {
-    if (i % 4 !== 3) pixels.data[i] = (pixels.data[i] ?? 0) + ((noise[i % noise.length] ?? 0) / 255 - 0.5) * 2 * NOISE;
+    pixels.data[i] = i % 4 === 3 ? 255 : (pixels.data[i] ?? 0) + ((noise[i % noise.length] ?? 0) / 255 - 0.5) * 2 * NOISE;
   }
   context.putImageData(pixels, 0, 0);
   return mosaic;

@@ -24,6 +24,8 @@ export interface Ground {
   trust: Trust;
 }
 
+interface EpochPlan { conversation: string; epoch: number; prev: Bytes | null; role: string | null; retention: string }
+
 export interface SealedWire { h: string; w: string[]; s: string }
 
 export class Epochs {
@@ -93,7 +95,7 @@ export class Epochs {
   }
 
   /** Makes an epoch and keeps what this person needs of it; it counts once the server has taken it. */
-  async seal(draft: { conversation: string; epoch: number; prev: Bytes | null; role: string | null; retention: string }, recipients: readonly Recipient[]): Promise<SealedWire> {
+  async seal(draft: EpochPlan, recipients: readonly Recipient[]): Promise<SealedWire> {
     const { ring } = this.#ground;
     const sealed = await sealEpoch({ ...draft, by: ring.person, device: ring.device, at: timestamp(), recipients }, ring.deviceKey);
     const { conversation, epoch } = draft;

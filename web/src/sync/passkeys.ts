@@ -84,7 +84,8 @@ function canPrf(credential: PublicKeyCredential): boolean {
 function prfOf(credential: PublicKeyCredential): Bytes | null {
   const first = (credential.getClientExtensionResults() as PrfResults).prf?.results?.first;
   if (!first) return null;
-  return ArrayBuffer.isView(first) ? new Uint8Array(first.buffer.slice(first.byteOffset, first.byteOffset + first.byteLength) as ArrayBuffer) : new Uint8Array(first);
+  // A copy, whether it came as a buffer or as a view of one.
+  return ArrayBuffer.isView(first) ? new Uint8Array(first.buffer, first.byteOffset, first.byteLength).slice() as Bytes : new Uint8Array(first.slice(0));
 }
 
 function decoded(options: OptionsJson): object {

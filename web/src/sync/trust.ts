@@ -4,7 +4,10 @@
  * Invariant: a key or a name comes out of here only if its statement chains to a pinned root; what the server merely lists has no name and
  * nothing is sealed to it.
  */
-import { b64u, type Bytes, type Device, Directory, equal, keyId, openProfile, parseStatement, type Profile, ProtocolError, type Recipient, type Statement, unb64u } from "../crypto";
+import {
+  b64u, type Bytes, type Device, Directory, equal, keyId, openProfile, parseStatement, type Profile, ProtocolError, type Recipient, type Statement,
+  unb64u,
+} from "../crypto";
 import type { LocalStore, StatementRow } from "../store";
 import { type Api, allPages } from "./api";
 import { fingerprint } from "./keyring";

@@ -14,8 +14,17 @@ export interface SessionWire {
 }
 
 export interface UnlockWire {
-  wraps: { kind: "passkey" | "recovery" | "device"; credential_id: string | null; device: string | null; generation: number; wrap: string; share: string }[];
+  wraps: WrapRowWire[];
   keys: GenerationWire[];
+}
+
+export interface WrapRowWire {
+  kind: "passkey" | "recovery" | "device";
+  credential_id: string | null;
+  device: string | null;
+  generation: number;
+  wrap: string;
+  share: string;
 }
 
 export interface GenerationWire { generation: number; history: string | null }
