@@ -30,7 +30,7 @@ const REASONS: Words = {
   "condition-changed": m.reason_condition_changed, unstable: m.reason_unstable, "destination-closed": m.reason_destination_closed,
   lost: m.reason_lost, stolen: m.reason_stolen, replaced: m.reason_replaced, left: m.reason_left,
 };
-const PROFESSIONS: Words = { physician: m.profession_physician, nurse: m.profession_nurse, coordinator: m.profession_coordinator, it: m.profession_it };
+const PROFESSIONS: Words = { physician: m.profession_physician, nurse: m.profession_nurse, coordinator: m.profession_coordinator, it: m.profession_it, registrar: m.registrar };
 
 export const CATEGORY_CODES = Object.keys(CATEGORIES);
 export const CAPABILITY_CODES = Object.keys(CAPABILITIES);
