@@ -47,7 +47,7 @@ def system_chromium() -> str | None:
 
 @dataclass
 class Phone:
-    """One person's phone. ``faults`` collects what a user never sees and a test must not overlook: exceptions, CSP reports, console errors."""
+    """One person's phone. ``faults`` are what a user never sees and a test must not overlook: exceptions, CSP, console errors."""
 
     owner: str
     context: BrowserContext

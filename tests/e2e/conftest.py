@@ -8,15 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.e2e.browser import CHROMIUM_ARGUMENTS, Phone, new_phone, system_chromium
+from tests.e2e.browser import CHROMIUM_ARGUMENTS, system_chromium
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 240
@@ -31,6 +30,8 @@ class Running:
     state: Path
     address: str
     lines: list[str] = field(default_factory=list)
+    database_url: str = ""
+    redis_url: str = ""
 
     def links(self) -> list[str]:
         return [match[2] for line in self.lines if (match := LINK.search(line))]
@@ -60,6 +61,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     reader.start()
     try:
         _wait_for_links(service)
+        service.database_url, service.redis_url = _addresses(state, environment)
         yield service
     finally:
         process.send_signal(signal.SIGINT)
@@ -68,6 +70,21 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 # What tests/environment.py set for the other suites; the launcher must find a machine without them.
 _OURS = frozenset({"DATABASE_URL", "REDIS_URL", "WARDLINE_STATE", "WARDLINE_MODE", "PUBLIC_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE"})
+
+
+# Asks for what runs already, in a process of its own: this one has the other suites' addresses in its environment.
+_ASK = """
+import os, pathlib, sys
+from backend import embedded
+embedded.start(pathlib.Path(sys.argv[1]))
+print(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
+"""
+
+
+def _addresses(state: Path, environment: dict[str, str]) -> tuple[str, str]:
+    answer = subprocess.run([sys.executable, "-c", _ASK, state], cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    database, redis = answer.stdout.split()
+    return database, redis
 
 
 def _free_port() -> int:
@@ -97,19 +114,3 @@ def _wait_for_links(service: Running) -> None:
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     own = {"executable_path": system_chromium()} if system_chromium() else {}
     return {**browser_type_launch_args, "args": CHROMIUM_ARGUMENTS, **own}
-
-
-@pytest.fixture
-def phone_of(browser: Browser) -> Iterator[Callable[..., Phone]]:
-    """Make a phone for somebody; all are closed in the end, and none may have had a fault nobody saw."""
-    phones: list[Phone] = []
-
-    def make(owner: str, **options: Any) -> Phone:
-        phones.append(new_phone(browser, owner, **options))
-        return phones[-1]
-
-    yield make
-    faults = [f"{phone.owner}: {fault}" for phone in phones for fault in phone.faults]
-    for phone in phones:
-        phone.context.close()
-    assert faults == []
