@@ -79,7 +79,6 @@ class Service:
         if not (self._is_database_ours and stamp.exists() and stamp.read_text() == wanted):
             with step("Database schema"):
                 manage("migrate", "--verbosity", "0")
-                manage("push_key", "--create")
             stamp.write_text(wanted)
 
     def _spawn(self, name: str, *words: str) -> None:
