@@ -93,6 +93,7 @@ def test_of_two_at_once_one_revokes(night, tablet):
     answers = night.at_once(night.adler.posting(url, own), registrar.posting(url, theirs))
 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert [code(answer) for answer in answers if answer.status_code != 200] == [(409, "device.revoked")]
 
 
 def test_unlocking_gives_what_this_device_can_open_and_is_audited(night, tablet):
