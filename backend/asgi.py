@@ -5,7 +5,7 @@ a view could refuse it.
 """
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -70,9 +70,9 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
             await _refuse(send)
         return {"type": "http.disconnect"} if is_refused else event
 
-    async def unless_refused(event: dict[str, Any]) -> None:
+    async def unless_refused(event: Mapping[str, Any]) -> None:
         if not is_refused:
-            await send(event)
+            await send(dict(event))
 
     await django_application(scope, counted, unless_refused)
 

@@ -54,7 +54,7 @@ _OWE = f"""
 """  # noqa: S608 -- put together from constants
 
 _CLAIM = """
-    UPDATE messaging_pendingpush p SET not_before = now() + %(lease)s, attempts = p.attempts + 1
+    UPDATE messaging_pendingpush p SET not_before = now() + %(lease)s * interval '1 second', attempts = p.attempts + 1
     FROM messaging_pushsubscription s
     WHERE s.id = p.subscription_id AND p.id IN (
         SELECT due.id FROM messaging_pendingpush due
@@ -102,7 +102,7 @@ def owe_pushes() -> None:
 def send_pushes() -> int:
     """Send what is due; how many were tried."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"lease": LEASE, "batch": BATCH})
+        cursor.execute(_CLAIM, {"lease": LEASE.total_seconds(), "batch": BATCH})
         claims = [Claim(*row) for row in cursor.fetchall()]
     if claims:
         key = vapid()

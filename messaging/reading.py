@@ -86,10 +86,10 @@ def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[di
             delivered_sequence=Coalesce(Subquery(delivered), 0),
         )
     )  # fmt: skip
-    members = defaultdict(list)
+    members: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     present = Member.objects.filter(conversation__in=[row["id"] for row in rows], removed_at=None).order_by("principal")
-    for member in present.values("conversation", "principal", "kind", "hospital"):
-        members[member.pop("conversation")].append(member)
+    for conversation_id, principal, kind, hospital in present.values_list("conversation", "principal", "kind", "hospital"):
+        members[conversation_id].append({"principal": principal, "kind": kind, "hospital": hospital})
     return [row | {"members": members[row["id"]]} for row in rows]
 
 

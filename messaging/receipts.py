@@ -55,7 +55,7 @@ class Deliver(Command):
         receipt = Receipt.objects.filter(
             conversation=conversation, person=self.actor.person_id, delivered_sequence__gte=self.sequence
         ).first()
-        return receipt and Outcome(200, {"sequence": receipt.delivered_sequence}, [], {})
+        return Outcome(200, {"sequence": receipt.delivered_sequence}, [], {}) if receipt else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class Requests:
     def __init__(self) -> None:
         self._writers = Writers()
         self._announcer = Announcer()
-        self._checkers = [Checker(lambda asked: prepare(*asked)) for _ in range(CHECKERS)]
+        self._checkers: list[Checker[tuple[Actor, dict[str, Any]], tuple[Command, dict[str, Any]]]] = [
+            Checker(lambda asked: prepare(*asked)) for _ in range(CHECKERS)
+        ]
         self._slow = ThreadPoolExecutor(4, thread_name_prefix="explain")
 
     def start(self) -> None:

@@ -8,12 +8,12 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.parsers import BaseParser
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.errors import Invalid, TooLarge
 from backend.idempotency import idempotent
+from identity.authentication import ActorRequest
 from messaging import attachments
 from messaging.envelopes import refusal
 from messaging.serializers import AttachmentShape, NewAttachment
@@ -27,7 +27,7 @@ class ChunkParser(BaseParser):
 
     media_type = "application/octet-stream"
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         content = stream.read(attachments.CHUNK + 1)
         if len(content) > attachments.CHUNK:
             raise TooLarge("attachment.chunk_too_large", "A chunk has at most 1 MiB and 16 bytes.", limit=attachments.CHUNK)
@@ -37,7 +37,7 @@ class ChunkParser(BaseParser):
 class AttachmentsView(APIView):
     @extend_schema(request=NewAttachment, responses={201: AttachmentShape, 200: AttachmentShape})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: ActorRequest) -> Response:
         """Announce a file's ciphertext by size and SHA-256."""
         given = parsed(NewAttachment, request.data)
         try:
@@ -52,7 +52,7 @@ class AttachmentsView(APIView):
 
 class AttachmentView(APIView):
     @extend_schema(responses=AttachmentShape)
-    def get(self, request: Request, attachment_id: UUID) -> Response:
+    def get(self, request: ActorRequest, attachment_id: UUID) -> Response:
         """Which chunks have arrived, to go on from there."""
         return Response(attachments.state(request.actor, attachment_id))
 
@@ -64,9 +64,9 @@ class ChunkView(APIView):
         request={"application/octet-stream": OpenApiTypes.BINARY},
         responses={201: OpenApiResponse(), 200: OpenApiResponse(description="Had it already.")},
     )
-    def put(self, request: Request, attachment_id: UUID, number: int) -> Response:
+    def put(self, request: ActorRequest, attachment_id: UUID, number: int) -> Response:
         """One chunk: 1 MiB and 16 bytes, the last one the rest."""
-        content = request.data
+        content: Any = request.data
         if not isinstance(content, bytes):
             raise Invalid("attachment.chunk_size", "A chunk is not empty.")
         is_new = attachments.store_chunk(actor=request.actor, attachment_id=attachment_id, number=number, content=content)
@@ -75,7 +75,7 @@ class ChunkView(APIView):
 
 class CompleteView(APIView):
     @extend_schema(request=None, responses=AttachmentShape)
-    def post(self, request: Request, attachment_id: UUID) -> Response:
+    def post(self, request: ActorRequest, attachment_id: UUID) -> Response:
         """All chunks are there: check size and SHA-256."""
         attachments.complete(actor=request.actor, attachment_id=attachment_id)
         return Response(attachments.state(request.actor, attachment_id))
@@ -83,7 +83,7 @@ class CompleteView(APIView):
 
 class ContentView(APIView):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def get(self, request: Request, attachment_id: UUID) -> StreamingHttpResponse:
+    def get(self, request: ActorRequest, attachment_id: UUID) -> StreamingHttpResponse:
         """The ciphertext. The opening is in the audit log before the first byte leaves."""
         attachment, chunks = attachments.open_content(actor=request.actor, attachment_id=attachment_id)
         read = attachments.stream_async if isinstance(request._request, ASGIRequest) else attachments.stream
