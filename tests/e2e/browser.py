@@ -81,6 +81,34 @@ def new_phone(browser: Browser, owner: str, *, locale: str = "de-DE", scheme: An
 
 
 def _note(phone: Phone, message: ConsoleMessage) -> None:
-    # Chromium reports every HTTP answer of 400 and above as a console error; those are the API's business and asserted there.
-    if message.type == "error" and "the server responded with a status" not in message.text:
+    # Chromium reports every HTTP answer of 400 and above, and every request without a network, as a console error: the API's business.
+    if message.type == "error" and not any(words in message.text for words in ("the server responded with a status", "net::ERR_INTERNET")):
         phone.faults.append(f"console: {message.text}")
+
+
+@dataclass
+class Phones:
+    """The phones of one test."""
+
+    browser: Browser
+    made: list[Phone] = field(default_factory=list)
+
+    def empty(self, owner: str, **options: Any) -> Phone:
+        """A phone that knows nobody yet; ``locale`` and ``scheme`` as ``new_phone`` takes them."""
+        self.made.append(new_phone(self.browser, owner, **options))
+        return self.made[-1]
+
+    def linked(self, owner: str, link: str, **options: Any) -> Phone:
+        """A phone made a device of its owner by a one-time link, at Home."""
+        phone = self.empty(owner, **options)
+        phone.page.goto(link)
+        phone.tap("link-button")
+        phone.page.get_by_test_id("home").wait_for()
+        return phone
+
+    def faults(self) -> list[str]:
+        return [f"{phone.owner}: {fault}" for phone in self.made for fault in phone.faults]
+
+    def close(self) -> None:
+        for phone in self.made:
+            phone.context.close()

@@ -30,6 +30,10 @@ class Colleagues:
             self._accounts[key].sign_in()
         return self._accounts[key]
 
+    def link(self, key: str) -> str:
+        """A one-time address that makes a browser a device of theirs."""
+        return self.address + self.account(key).make_device_link()
+
     def registrar(self, hospital: str) -> Account:
         return self.account(f"registrar-{hospital}")
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.e2e.browser import CHROMIUM_ARGUMENTS, system_chromium
+from tests.e2e.browser import CHROMIUM_ARGUMENTS, Phones, system_chromium
+from tests.e2e.colleagues import Colleagues
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 240
@@ -114,3 +116,20 @@ def _wait_for_links(service: Running) -> None:
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     own = {"executable_path": system_chromium()} if system_chromium() else {}
     return {**browser_type_launch_args, "args": CHROMIUM_ARGUMENTS, **own}
+
+
+@pytest.fixture(scope="session")
+def colleagues(running: Running) -> Iterator[Colleagues]:
+    """One for all tests: a passkey counts its uses, and the service refuses a count it has seen."""
+    people = Colleagues(running.address, running.state / "demo")
+    yield people
+    people.close()
+
+
+@pytest.fixture
+def phones(browser: Browser) -> Iterator[Phones]:
+    """New phones; in the end they are closed, and none may have had a fault that nobody saw."""
+    made = Phones(browser)
+    yield made
+    made.close()
+    assert made.faults() == []

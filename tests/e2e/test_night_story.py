@@ -18,7 +18,7 @@ from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Browser, Page
 
 from tests.e2e import scan
-from tests.e2e.browser import new_phone
+from tests.e2e.browser import Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
 from tests.e2e.story import BIRTH_DATE, BLURRED, MARKERS, PHOTOGRAPH, Night
@@ -42,26 +42,20 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(running: Running, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(running: Running, colleagues: Colleagues, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """The night, played once; the tests look at what it left behind."""
     links = [running.link_of("Adler"), running.link_of("Brandt")]
     # From here on no private key of anybody lies where the service could read it.
     away = tmp_path_factory.mktemp("away") / "demo"
     (running.state / "demo").rename(away)
-    phones = [new_phone(browser, owner) for owner in ("adler", "brandt")]
+    phones = Phones(browser)
     with redis_traffic(running.redis_url) as traffic, push_service() as pushes:
-        for phone, link in zip(phones, links, strict=True):
-            phone.page.goto(link)
-            phone.tap("link-button")
-            phone.page.get_by_test_id("home").wait_for()
-        _subscribe(phones[1].page, pushes)
-        night = Night(*phones)
+        adler, brandt = phones.linked("adler", links[0]), phones.linked("brandt", links[1])
+        _subscribe(brandt.page, pushes)
+        night = Night(adler, brandt)
         night.play()
-        colleagues = Colleagues(running.address, away)
         yield Played(night, running, colleagues, pushes, traffic)
-        colleagues.close()
-    for phone in phones:
-        phone.context.close()
+    phones.close()
     away.rename(running.state / "demo")
 
 
