@@ -1,10 +1,12 @@
 """The server's door: HTTP to Django, ``/ws/v1/`` to the socket, the process's start and stop.
 
 Invariant: no request body is taken that is larger than anything the API accepts: Django would write it to disk before
-a view could refuse it.
+a view could refuse it. Nor is a method that nobody serves (it is a stranger's text, and would stand in logs and metrics) or an encoding
+other than UTF-8 (Python's include some that fail in the framework, before anything could answer).
 """
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -18,7 +20,11 @@ from messaging.consumer import SocketApp  # noqa: E402 -- needs the applications
 
 MAX_BODY: Final = 4 * 1024 * 1024
 SOCKET_PATH: Final = "/ws/v1/"
-TOO_LARGE: Final = b'{"code":"too_large","detail":"The body is larger than this endpoint takes."}'
+METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+CHARSET: Final = re.compile(rb"charset\*?\s*=\s*\"?([^\";]*)", re.IGNORECASE)
+TOO_LARGE: Final = (413, b'{"code":"too_large","detail":"The body is larger than this endpoint takes."}')
+NO_METHOD: Final = (405, b'{"code":"method_not_allowed","detail":"There is no such method here."}')
+NOT_UTF_8: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are UTF-8."}')
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -53,9 +59,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 async def _http(scope: Scope, receive: Receive, send: Send) -> None:
-    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if not announced.isdigit() or int(announced) > MAX_BODY:
-        await _refuse(send)
+    if refusal := _refusal(scope):
+        await _refuse(send, *refusal)
         return
     taken = 0
     is_refused = False
@@ -67,7 +72,7 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
         if taken > MAX_BODY and not is_refused:
             # A body without an announced length: Django is told that the client left, the client why.
             is_refused = True
-            await _refuse(send)
+            await _refuse(send, *TOO_LARGE)
         return {"type": "http.disconnect"} if is_refused else event
 
     async def unless_refused(event: Mapping[str, Any]) -> None:
@@ -77,7 +82,28 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     await django_application(scope, counted, unless_refused)
 
 
-async def _refuse(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": TOO_LARGE})
+def _refusal(scope: Scope) -> tuple[int, bytes] | None:
+    """By its first lines alone."""
+    if scope["method"] not in METHODS:
+        return NO_METHOD
+    announced = _values(scope, b"content-length")
+    # By digits first: a number of thousands of them is no number to Python.
+    if any(not value.isdigit() or len(value) > 10 or int(value) > MAX_BODY for value in announced):
+        return TOO_LARGE
+    charsets = [found for value in _values(scope, b"content-type") for found in CHARSET.findall(value)]
+    return NOT_UTF_8 if any(charset.strip().lower() not in (b"utf-8", b"utf8") for charset in charsets) else None
+
+
+def _values(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for header, value in scope["headers"] if header == name]
+
+
+async def _refuse(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-security-policy", b"default-src 'none'"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -120,7 +120,7 @@ REST_FRAMEWORK = {
     # Deny by default: a view that says nothing is for signed-in, active members on an unrevoked device.
     "DEFAULT_PERMISSION_CLASSES": ["identity.authentication.IsActor"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["backend.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "backend.api.handle_exception",
     "UNAUTHENTICATED_USER": None,
