@@ -68,7 +68,9 @@ class RequestsView(APIView):
         """Requests the own hospital made or was asked, newest first."""
         wanted = _read(serializers.RequestFilter, request.query_params)
         page = Page()
-        found = page.paginate_queryset(access.requests_of(request.actor, **wanted), request, view=self)
+        found = services.read_requests(
+            actor=request.actor, page=lambda listed: page.paginate_queryset(listed, request, view=self) or [], **wanted
+        )
         return page.get_paginated_response(serializers.RequestOut(found, many=True, context={"actor": request.actor}).data)
 
     @extend_schema(
@@ -92,7 +94,8 @@ class RequestView(APIView):
     @extend_schema(operation_id="request", responses=serializers.RequestDetail)
     def get(self, request: HttpRequest, request_id: UUID) -> Response:
         """One request, each candidate with its history."""
-        return Response(_detail(request, request_id))
+        found = services.read_request(actor=request.actor, request_id=request_id)
+        return Response(serializers.RequestDetail(found, context={"actor": request.actor}).data)
 
 
 class CancelView(APIView):
@@ -103,7 +106,8 @@ class CancelView(APIView):
     def post(self, request: HttpRequest, request_id: UUID) -> Response:
         """End the request at every hospital asked."""
         services.cancel_request(actor=request.actor, request_id=request_id, **_read(serializers.CancelIn, request.data))
-        return Response(_detail(request, request_id))
+        found = access.request_of(request.actor, request_id)
+        return Response(serializers.RequestDetail(found, context={"actor": request.actor}).data)
 
 
 class StepView(APIView):
@@ -146,8 +150,3 @@ def _asked(given: dict[str, Any]) -> services.Asked:
         epoch=read_epoch(conversation["epoch"]),
         message=read_envelope(message) if message else None,
     )
-
-
-def _detail(request: HttpRequest, request_id: UUID) -> Any:
-    found = access.request_of(request.actor, request_id)
-    return serializers.RequestDetail(found, context={"actor": request.actor}).data

@@ -8,5 +8,18 @@ from beds.services.board import read_board
 from beds.services.clocks import sweep
 from beds.services.figures import Figures, update_capacity
 from beds.services.moving import cancel_request, take_step
+from beds.services.reading import read_request, read_requests
 
-__all__ = ["Asked", "Figures", "Need", "cancel_request", "create_request", "read_board", "sweep", "take_step", "update_capacity"]
+__all__ = [
+    "Asked",
+    "Figures",
+    "Need",
+    "cancel_request",
+    "create_request",
+    "read_board",
+    "read_request",
+    "read_requests",
+    "sweep",
+    "take_step",
+    "update_capacity",
+]

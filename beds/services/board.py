@@ -1,7 +1,8 @@
 """The board: who has free beds, how old that knowledge is, who answers.
 
-Invariant: two queries whatever the number of hospitals. ``held`` and ``available`` are derived as it is read, never stored; a hospital that
-reported nothing is listed without figures: unknown is not zero. Who is on duty is shown as a role, never as a person.
+Invariant: two queries whatever the number of hospitals, and the audit event of the reading. ``held`` and ``available`` are derived as it is
+read, never stored; a hospital that reported nothing is listed without figures: unknown is not zero. Who is on duty is shown as a role, never
+as a person.
 """
 
 from collections import defaultdict
@@ -10,9 +11,12 @@ from math import asin, cos, inf, radians, sin, sqrt
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q
 from django.utils import timezone
 
+from audit.events import Event
+from audit.services import record
 from beds.access import hospitals_on_board
 from beds.models import Capacity
 from identity.actors import Actor
@@ -22,12 +26,14 @@ EARTH_RADIUS_KM = 6371.0
 _SHOWN = ("category", "staffed", "occupied", "blocked", "held", "capabilities", "reported_at", "source", "version")
 
 
+@transaction.atomic
 def read_board(*, actor: Actor, category: str | None = None, capability: str | None = None) -> list[dict[str, Any]]:
     """Own hospital and mutual partners, nearest first, those without a fresh figure last. The filters narrow the units."""
     now = timezone.now()
     hospitals = _hospitals(actor)
     units = _units(actor, category, capability, {key: row["figure_stale_after"] for key, row in hospitals.items()}, now)
     here = hospitals[actor.hospital_id]
+    record(event=Event("beds.read_board", actor.agent(), [actor.hospital_id]))
     board = [
         {"hospital": key, "distance_km": distance_km(here, there), "roles": there["roles"], "units": units[key]}
         for key, there in hospitals.items()

@@ -1,4 +1,4 @@
-"""The board: true, as old as it says, and asked for in two queries."""
+"""The board: true, as old as it says, and asked for in two queries and an audit event."""
 
 from datetime import timedelta
 
@@ -118,7 +118,15 @@ def test_two_queries_whatever_the_hospitals(night, ward):
         ward.asks("uni").at("uni", "acknowledge")
     many = queries()
 
-    assert len(few) == len(many) == 2
+    assert len(few) == len(many)
+    assert [sql.split(" ")[0] for sql in many] == ["BEGIN", "SELECT", "SELECT", "WITH", "COMMIT"]
+
+
+def test_looking_at_it_is_in_the_log(night, ward):
+    ward.board(night.conrad)
+
+    event = night.audit_of(night.kreis)[-1]
+    assert (event.action, event.agent["person"]) == ("beds.read_board", str(night.conrad.pseudonym))
 
 
 @pytest.mark.parametrize("who", ["former_colleague", "revoked_device", "pending", "anonymous"])

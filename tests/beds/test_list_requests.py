@@ -73,8 +73,42 @@ def test_a_hundred_rows_cost_as_many_queries_as_one(night, ward):
     many = ward.asks("uni", "nord", "mitte").at("uni", "acknowledge", "hold").at("nord", "acknowledge", "request-info", "answer-info")
 
     assert (queries("requests"), queries(f"requests/{many.id}")) == few
-    # Who is it (one); the requests and their candidates, and for one of them the history.
-    assert few == (3, 4)
+    # Who is it (one); BEGIN, the requests and their candidates, for one of them the history, the audit event, COMMIT.
+    assert few == (6, 7)
+
+
+def test_looking_is_in_the_logs_and_not_in_those_of_the_others_asked(night, ward):
+    asked = ward.asks("uni", "nord")
+    before = night.actions_of(night.nord)
+
+    night.brandt.get("requests")
+    night.brandt.get(f"requests/{asked.id}")
+
+    listing, detail = night.audit_of(night.uni)[-2:]
+    assert (listing.action, listing.detail, listing.agent["person"]) == ("beds.read_requests", {"rows": 1}, str(night.brandt.pseudonym))
+    assert (detail.action, detail.subjects) == ("beds.read_request", {"request": asked.id})
+    assert night.audit_of(night.kreis)[-1] == detail
+    assert night.actions_of(night.nord) == before
+
+
+@pytest.mark.parametrize(("path", "service"), [("board", "board"), ("requests", "reading"), ("requests/{id}", "reading")])
+def test_when_the_look_cannot_be_recorded_nothing_is_shown(night, ward, monkeypatch, path, service):
+    asked = ward.asks("uni")
+
+    def broken(**_):
+        raise RuntimeError("no audit")
+
+    monkeypatch.setattr(f"beds.services.{service}.record", broken)
+    with pytest.raises(RuntimeError, match="no audit"):
+        night.adler.get(path.format(id=asked.id))
+
+
+def test_its_conversation_names_the_request_also_when_it_is_over(night, ward):
+    asked = ward.asks("uni").at("uni", "decline")
+
+    for who in (night.adler, night.brandt):
+        [talk] = [row for row in who.get("sync").json()["conversations"] if row["candidate"] == asked["uni"]]
+        assert talk["request"] == asked.id
 
 
 def test_the_detail_has_the_history(night, ward):

@@ -1,0 +1,33 @@
+"""Reading requests.
+
+Invariant: who looked at what is in the log before it leaves: the event commits with the transaction of the read, and a read whose event
+cannot be written gives nothing.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from audit.events import Event
+from audit.services import record
+from beds import access
+from beds.models import Request
+from identity.actors import Actor
+
+
+@transaction.atomic
+def read_requests(*, actor: Actor, page: Callable[[QuerySet[Request]], list[Request]], state: str | None = None) -> list[Request]:
+    """What ``page`` cuts out of the requests the actor's hospital made or was asked."""
+    found = page(access.requests_of(actor, state=state))
+    record(event=Event("beds.read_requests", actor.agent(), [actor.hospital_id], detail={"rows": len(found)}))
+    return found
+
+
+@transaction.atomic
+def read_request(*, actor: Actor, request_id: UUID) -> Request:
+    """One request with its history; the origin sees in its own log who else looked. Raises ``NotFound``."""
+    found = access.request_of(actor, request_id)
+    record(event=Event("beds.read_request", actor.agent(), [actor.hospital_id, found.origin_id], subjects={"request": found.pk}))
+    return found
