@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from django.db import transaction
 from django.utils import timezone
 
 from identity.actors import session_digest
@@ -204,6 +205,7 @@ class Building:
         )
         return statement
 
+    @transaction.atomic
     def save(self) -> None:
         for model, rows in (
             (Hospital, self.hospitals),

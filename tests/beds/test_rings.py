@@ -26,7 +26,8 @@ def rung(night):
                 found += [(json.loads(ring.text), {names[target] for target in ring.targets if target in names}) for ring in rings]
             elif found:
                 break
-        return found
+        # Other tests ring at the same time, for people of their own.
+        return [(event, people) for event, people in found if people]
 
     heard(0.2)
     yield heard

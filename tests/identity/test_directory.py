@@ -1,14 +1,8 @@
 """Whom one can reach: own hospital and mutual partners, and nobody learns more."""
 
-from uuid import uuid4
-
-import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from identity.models import Partnership
-from tests.cast import Building, Someone, new_cookie
 from wardline_client.protocol import decode, parse_statement
 
 
@@ -95,28 +89,3 @@ def test_statements_are_paged(night, monkeypatch):
         answer = night.adler.get(answer["next"].removeprefix("http://localhost:8000")).json()
 
     assert orders == [order for order, _ in whole]
-
-
-@pytest.mark.parametrize("url", ["directory", "statements", "duty", "devices", "members/pending", "session/unlock"])
-def test_the_number_of_queries_does_not_grow(night, url):
-    registrar = night.kreis.registrar
-    _crowd(night)
-    registrar.get(url)
-    with CaptureQueriesContext(connection) as few:
-        registrar.get(url)
-    _crowd(night)
-    with CaptureQueriesContext(connection) as many:
-        registrar.get(url)
-
-    assert len(many) == len(few) <= 9
-
-
-def _crowd(night):
-    building, place = Building(night), night.kreis
-    for number in range(5):
-        building.member(Someone(place, f"Crowd {number}", cookie=new_cookie()))
-        building.waiting(place)
-        building.lost_phone(place.registrar)
-    for _ in range(3):
-        building.role(place, [place.registrar], name=f"Role {uuid4()}")
-    building.save()

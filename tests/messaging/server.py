@@ -86,4 +86,5 @@ class Server:
     def connect(self, caller: Caller | None, origin: str | None = settings.PUBLIC_URL, **options: Any) -> ClientConnection:
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={caller.session_key}"} if caller else {}
         url = f"ws://127.0.0.1:{self.port}/ws/v1/"
-        return connect(url, origin=origin, additional_headers=headers, proxy=None, compression=None, **options)
+        # A full queue would hold up the closing: what nobody reads is taken in all the same, unless a test is about just that.
+        return connect(url, origin=origin, additional_headers=headers, proxy=None, compression=None, **{"max_queue": None, **options})

@@ -1,0 +1,176 @@
+"""Every list of the API costs the same queries for one row and for many.
+
+The lists are read from the API's own description: one that has no entry here fails, so none comes without its count.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
+
+from beds.models import Capacity
+from benchmarks.people import Talk
+from identity.models import Person, PrincipalKey, SeedWrap, Unit
+from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
+from tests.beds.asking import Asked, Ward
+from tests.cast import Building, Night, Someone, new_cookie
+from tests.messaging.people import sent, start_talk
+from tests.messaging.test_create_epoch import following, rotate
+
+MORE = 4
+
+
+class Scene:
+    """What the lists are of."""
+
+    def __init__(self, night: Night) -> None:
+        self.night, self.ward = night, Ward(night)
+        self.registrar: Someone = night.kreis.registrar
+        self.asked: Asked = self.ward.asks("uni").at("uni", "acknowledge")
+        self.talk: Talk = start_talk(night)
+        size = {"size": 10**8, "sha256": bytes(32)}
+        self.attachment = Attachment.objects.create(pk=uuid4(), conversation_id=self.talk.id, person_id=night.adler.id, **size)
+
+    def people(self) -> None:
+        """Members, people who wait, devices, statements; and roles the registrar holds."""
+        building, place = Building(self.night), self.night.kreis
+        for number in range(MORE):
+            building.member(Someone(place, f"Crowd {number}", cookie=new_cookie()))
+            building.waiting(place)
+            building.lost_phone(self.registrar)
+            building.role(place, [self.registrar], name=f"Role {uuid4()}")
+        building.save()
+
+    def seeds(self) -> None:
+        key = PrincipalKey.objects.get(principal=self.registrar.id, replaced_at=None)
+        generation = PrincipalKey.objects.filter(principal=self.registrar.id).count()
+        for number in range(1, MORE + 1):
+            wrap = {"wrap": bytes(60), "share": bytes(32), "generation": 1}
+            SeedWrap.objects.create(person_id=self.registrar.id, kind=SeedWrap.Kind.RECOVERY, **wrap)
+            key.pk, key.generation, key.replaced_at = None, generation + number, key.created_at
+            key.save(force_insert=True)
+
+    def figures(self) -> None:
+        for _ in range(MORE):
+            unit = Unit.objects.create(hospital_id=self.night.uni.id, name=f"Unit {uuid4()}")
+            Capacity.objects.create(unit=unit, category="icu-high", staffed=3)
+
+    def requests(self) -> None:
+        self.ward.many(MORE, "uni", "nord", "mitte")
+
+    def history(self) -> None:
+        self.asked.at("uni", *["request-info", "answer-info"] * MORE)
+
+    def conversations(self) -> None:
+        for _ in range(MORE):
+            start_talk(self.night)
+
+    def messages(self) -> None:
+        for _ in range(MORE):
+            message = sent(self.night.adler, self.talk)
+            self.night.brandt.post(f"conversations/{self.talk.id}/messages/{message}/acknowledge", {})
+
+    def epochs(self) -> None:
+        for _ in range(MORE):
+            assert rotate(self.night.adler, self.talk, following(self.night, self.talk, self.night.adler)).status_code == 201
+
+    def readers(self) -> None:
+        self.messages()
+        talk = Conversation.objects.get(pk=self.talk.id)
+        strangers = Person.objects.exclude(pk__in=Receipt.objects.filter(conversation=talk).values("person"))[:MORE]
+        for person in strangers:
+            Receipt.objects.create(conversation=talk, person=person, delivered_sequence=1)
+            Member.objects.create(conversation=talk, principal=person.pk, kind="user", hospital_id=self.night.uni.id)
+
+    def chunks(self) -> None:
+        arrived = self.attachment.chunks.count()
+        rows = [AttachmentChunk(attachment=self.attachment, number=arrived + n, size=1, sha256=bytes(32)) for n in range(MORE)]
+        AttachmentChunk.objects.bulk_create(rows)
+
+    def url(self, path: str) -> str:
+        ids: dict[str, UUID | str] = {"conversation_id": self.talk.id, "attachment_id": self.attachment.pk, "request_id": self.asked.id}
+        return path.format(**ids)
+
+
+class Listed(NamedTuple):
+    reader: Callable[[Scene], Someone]
+    grow: Callable[[Scene], None]
+
+
+def registrar(scene: Scene) -> Someone:
+    return scene.registrar
+
+
+def physician(scene: Scene) -> Someone:
+    return scene.night.adler
+
+
+LISTS = {
+    "attachments/{attachment_id}": Listed(physician, Scene.chunks),
+    "board": Listed(physician, Scene.figures),
+    "conversations/{conversation_id}": Listed(physician, Scene.readers),
+    "conversations/{conversation_id}/epochs": Listed(physician, Scene.epochs),
+    "conversations/{conversation_id}/messages": Listed(physician, Scene.messages),
+    "devices": Listed(registrar, Scene.people),
+    "directory": Listed(registrar, Scene.people),
+    "duty": Listed(registrar, Scene.people),
+    "members/pending": Listed(registrar, Scene.people),
+    "requests": Listed(physician, Scene.requests),
+    "requests/{request_id}": Listed(physician, Scene.history),
+    "session": Listed(registrar, Scene.people),
+    "session/unlock": Listed(registrar, Scene.seeds),
+    "statements": Listed(registrar, Scene.people),
+    "sync": Listed(physician, Scene.conversations),
+}
+
+
+def described_lists() -> set[str]:
+    """Addresses whose answer holds an array, by the API's description."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+
+    def has_array(schema: Any) -> bool:
+        if "$ref" in schema:
+            schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        parts = [*schema.get("properties", {}).values(), *schema.get("allOf", [])]
+        return schema.get("type") == "array" or any(map(has_array, parts))
+
+    found = set()
+    for path, operations in document["paths"].items():
+        answers = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        if "application/json" in answers and has_array(answers["application/json"]["schema"]):
+            found.add(path.removeprefix("/api/v1/"))
+    return found
+
+
+def test_every_list_is_counted() -> None:
+    assert described_lists() == set(LISTS)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_costs_the_same_queries_however_long(night: Night, path: str) -> None:
+    scene, listed = Scene(night), LISTS[path]
+    listed.grow(scene)
+    few_rows, few = counted(listed.reader(scene), scene.url(path))
+    listed.grow(scene)
+    many_rows, many = counted(listed.reader(scene), scene.url(path))
+
+    assert many_rows >= few_rows + MORE
+    assert len(many) == len(few), "\n".join(query["sql"][:200] for query in many)
+    assert len(many) <= 9
+
+
+def counted(reader: Someone, url: str) -> tuple[int, list[dict[str, str]]]:
+    with CaptureQueriesContext(connection) as caught:
+        answer = reader.get(url)
+    assert answer.status_code == 200, answer.content
+    return rows_in(answer.json()), caught.captured_queries
+
+
+def rows_in(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(rows_in, value.values()))
+    return len(value) + sum(map(rows_in, value)) if isinstance(value, list) else 0
