@@ -99,6 +99,7 @@ class ConversationShape(serializers.Serializer):
     last_at = serializers.DateTimeField(allow_null=True)
     members = MemberShape(many=True)
     candidate = serializers.UUIDField(allow_null=True, help_text="The bed request's candidate that this conversation is about.")
+    request = serializers.UUIDField(allow_null=True, help_text="That candidate's bed request; also when it is over.")
 
 
 class ReceiptShape(serializers.Serializer):
