@@ -41,7 +41,7 @@ function directory(): DirectoryView {
     ],
     roles: HOSPITALS.map(([id]) => ({
       id: `r-${id}`, hospital: id, unit: null, name: id === "adler" ? "Oberarzt Hintergrund" : "Intensivkoordination", categories: id === "uk" ? ["icu-high", "icu-low", "imc"] : [], isProved: true,
-      onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
+      eligible: ["p-adler", "p-weber", "p-brandt", "p-celik"], onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
     })),
   };
 }
@@ -124,10 +124,10 @@ function messages(conversation: string, me: string): MessageView[] {
 function conversations(side: string): ConversationView[] {
   const mine = requests(side).flatMap((request) => request.candidates.map((each): ConversationView => ({
     id: each.conversation, kind: "case", members: [{ principal: "r-adler", kind: "role", hospital: "adler" }, { principal: each.role, kind: "role", hospital: each.hospital }],
-    candidate: each.id, lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
+    request: request.id, lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
   })));
   const direct = (id: string, person: string, hospital: string, lastLine: string, ago: number, unread = 0): ConversationView => ({
-    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], candidate: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
+    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], request: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
   });
   return [...mine, direct("c-direct-1", side === "origin" ? "p-weber" : "p-celik", side === "origin" ? "adler" : "uk", "Ja, passt.", 42, 2), direct("c-direct-2", "p-ost", "west", "Rückruf nach der Visite?", 1490)];
 }

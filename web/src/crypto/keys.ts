@@ -61,6 +61,14 @@ export async function keyId(publicKey: Bytes): Promise<Bytes> {
   return (await sha256(publicKey)).slice(0, 16);
 }
 
+/** Six groups of five digits over a person's X-Wing and Ed25519 keys, for two people to compare by voice. */
+export async function fingerprint(kem: Bytes, sign: Bytes): Promise<string> {
+  const view = new DataView((await sha256(labelled("wardline/1 fingerprint", kem, sign))).buffer);
+  // Five bytes each, big-endian; 256^4 is 67,296 modulo 100,000, so nothing here grows past what a number holds exactly.
+  const group = (i: number): number => (view.getUint8(5 * i) * 67_296 + view.getUint32(5 * i + 1)) % 100_000;
+  return Array.from({ length: 6 }, (_, i) => String(group(i)).padStart(5, "0")).join(" ");
+}
+
 /** Ed25519 from its 32-byte seed. */
 export async function signingKeyFromSeed(seed: Bytes): Promise<SigningKey> {
   const pkcs8 = concat(ED25519_PKCS8, seed);

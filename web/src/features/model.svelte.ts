@@ -68,16 +68,18 @@ export function thread(conversation: () => string): { readonly messages: Message
 
 export interface Found { request: BedRequest; candidate: Candidate }
 
-function find(test: (candidate: Candidate) => boolean): Found | null {
-  for (const request of model.requests) {
+function find(requests: readonly BedRequest[], test: (candidate: Candidate) => boolean): Found | null {
+  for (const request of requests) {
     const candidate = request.candidates.find(test);
     if (candidate) return { request, candidate };
   }
   return null;
 }
 
-export const findCandidate = (id: string): Found | null => find((each) => each.id === id);
-export const candidateOf = (conversation: string): Found | null => find((each) => each.conversation === conversation);
+export const findCandidate = (id: string): Found | null => find(model.requests, (each) => each.id === id);
+/** What a conversation is about, among the open requests or those given. */
+export const candidateOf = (conversation: string, requests = model.requests): Found | null => find(requests, (each) => each.conversation === conversation);
+
 export const isOurs = (request: BedRequest): boolean => request.origin === model.session.hospital;
 export const myDuties = (): Duty[] => model.duty.filter((duty) => duty.holder !== null && duty.holder === model.session.person);
 export const hospitalName = (id: string): string => model.hospitals.get(id)?.name ?? "";

@@ -56,7 +56,7 @@ export interface ConversationRow {
   lastSequence: number;
   lastAt: string | null;
   members: { principal: string; kind: string; hospital: string }[];
-  candidate: string | null;
+  request: string | null;
   /** Stored here without a gap up to this sequence. */
   have: number;
   /** Read by the person up to this sequence. */

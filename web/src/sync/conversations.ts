@@ -104,7 +104,7 @@ export class Conversations {
       id: row.id,
       kind: row.kind,
       members: row.members,
-      candidate: row.candidate,
+      request: row.request,
       lastSequence: row.lastSequence,
       lastAt: row.lastAt,
       lastLine: lineOf(view?.body ?? null),

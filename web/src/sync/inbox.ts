@@ -178,14 +178,14 @@ export function byLatest(a: ConversationRow, b: ConversationRow): number {
 }
 
 function rowOf(wire: ConversationWire, known: ConversationRow | undefined): ConversationRow {
-  const { id, kind, epoch, last_sequence, last_at, members, candidate } = wire;
+  const { id, kind, epoch, last_sequence, last_at, members, request } = wire;
   const own = { have: 0, read: 0, lastDigest: null, deliveredToOthers: 0 };
   const kept = known && { have: known.have, read: known.read, lastDigest: known.lastDigest, deliveredToOthers: known.deliveredToOthers };
   return {
     id,
     kind,
     members,
-    candidate,
+    request,
     ...(kept ?? own),
     epoch: Math.max(epoch, known?.epoch ?? 0),
     lastSequence: Math.max(last_sequence, known?.lastSequence ?? 0),

@@ -11,10 +11,8 @@ import {
   openRoleSeed,
   type PrincipalKeys,
   principalKeys,
-  sha256,
   type SigningKey,
   type KemKey,
-  labelled,
   unb64u,
 } from "../crypto";
 import { snapshotKey } from "../store";
@@ -100,11 +98,4 @@ export class Keyring implements Owner {
   keepEpochKey(conversation: string, epoch: number, key: Bytes): void {
     this.#epochKeys.set(`${conversation} ${epoch}`, key);
   }
-}
-
-/** Six groups of five digits over both public keys of a person, for two people to compare by voice. */
-export async function fingerprint(kem: Bytes, sign: Bytes): Promise<string> {
-  const digest = await sha256(labelled("wardline/1 fingerprint", kem, sign));
-  const view = new DataView(digest.buffer);
-  return Array.from({ length: 6 }, (_, i) => String(view.getUint32(4 * i) % 100_000).padStart(5, "0")).join(" ");
 }

@@ -4,12 +4,12 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, formatInvitation, formatLink, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
+  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatLink, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
   type StatementKind, timestamp, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
-import { fingerprint, generationsOf } from "./keyring";
+import { generationsOf } from "./keyring";
 import { Value } from "./observable";
 import { onlyProtocol } from "./trust";
 import type { DeviceInfo, Duty, PendingMember } from "./types";

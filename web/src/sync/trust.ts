@@ -5,12 +5,11 @@
  * nothing is sealed to it.
  */
 import {
-  b64u, type Bytes, type Device, Directory, equal, keyId, openProfile, parseStatement, type Profile, ProtocolError, type Recipient, type Statement,
+  b64u, type Bytes, type Device, Directory, equal, fingerprint, keyId, openProfile, parseStatement, type Profile, ProtocolError, type Recipient, type Statement,
   unb64u,
 } from "../crypto";
 import type { LocalStore, StatementRow } from "../store";
 import { type Api, allPages } from "./api";
-import { fingerprint } from "./keyring";
 import { Value } from "./observable";
 import type { DirectoryView, DutyRole, Person } from "./types";
 import type { DirectoryWire, StatementWire } from "./wire";
@@ -93,7 +92,8 @@ export class Trust {
     });
     const roles = wire.roles.map(async ({ id, hospital, unit, profile, categories, on_duty }): Promise<DutyRole> => {
       const proved = await this.#profile(id, hospital, profile);
-      return { id, hospital, unit, name: proved?.name ?? "", categories, isProved: proved !== null, onDuty: on_duty };
+      const eligible = proved ? this.directory.principal(id).eligible : [];
+      return { id, hospital, unit, name: proved?.name ?? "", categories, eligible, isProved: proved !== null, onDuty: on_duty };
     });
     const hospitals = wire.hospitals.map(({ id, slug, name, city, latitude, longitude }) => ({ id, slug, name, city, latitude, longitude }));
     return { hospitals, people: await Promise.all(people), roles: await Promise.all(roles) };

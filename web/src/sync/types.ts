@@ -75,6 +75,8 @@ export interface DutyRole {
   unit: string | null;
   name: string;
   categories: string[];
+  /** Whom the signed statement allows to hold it. */
+  eligible: readonly string[];
   isProved: boolean;
   onDuty: { person: string | null; since: string; until: string | null } | null;
 }
@@ -111,8 +113,8 @@ export interface ConversationView {
   id: string;
   kind: "direct" | "case";
   members: { principal: string; kind: string; hospital: string }[];
-  /** The bed request's candidate this conversation belongs to. */
-  candidate: string | null;
+  /** The bed request this conversation belongs to. */
+  request: string | null;
   lastSequence: number;
   lastAt: string | null;
   /** The latest message's text or caption; empty until it is opened. */

@@ -4,12 +4,12 @@
  * Invariant: the stores are the same objects for the life of the page; locking empties them, because what they showed was opened with keys
  * that are gone.
  */
-import type { RevocationReason } from "../crypto";
+import { fingerprint, type RevocationReason } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { Api, ApiError } from "./api";
 import { acceptLink, type Enrolled, type InvitationLook, join, lookAtInvitation } from "./enrolment";
 import { watchIdle } from "./idle";
-import { fingerprint, Keyring } from "./keyring";
+import { Keyring } from "./keyring";
 import { Value } from "./observable";
 import type { Address } from "./office";
 import { onlyApi, OpenedSession } from "./opened";

@@ -71,7 +71,7 @@ export interface ConversationWire {
   delivered_sequence: number;
   last_at: string | null;
   members: { principal: string; kind: string; hospital: string }[];
-  candidate: string | null;
+  request: string | null;
 }
 
 export interface ConversationDetailWire extends ConversationWire {

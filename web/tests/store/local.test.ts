@@ -14,7 +14,7 @@ const message = (conversation: string, sequence: number): MessageRow => ({
   conversation, sequence, id: crypto.randomUUID(), epoch: 1, person: "p", role: null, device: "d", priority: "normal", createdAt: "", h: random(4), c: random(4), s: random(4), acknowledged: [],
 });
 const conversation = (id: string): ConversationRow => ({
-  id, kind: "direct", epoch: 1, lastSequence: 2, lastAt: null, members: [], candidate: null, have: 2, read: 0, lastDigest: null, deliveredToOthers: 0,
+  id, kind: "direct", epoch: 1, lastSequence: 2, lastAt: null, members: [], request: null, have: 2, read: 0, lastDigest: null, deliveredToOthers: 0,
 });
 
 test("a snapshot reads with the key that sealed it, under its own name, and not in clear", async () => {

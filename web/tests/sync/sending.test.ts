@@ -133,6 +133,7 @@ describe("a duty role", () => {
   test("opens its conversations to who holds it, and speaks in its name", async () => {
     const role = await world.role("Intensivkoordination", brandt);
     session = await world.session(adler);
+    expect(session.ground.trust.view.value.roles).toMatchObject([{ id: role.id, eligible: [brandt.id] }]);
     const conversation = await session.sending.startDirect(role.id);
     await session.sending.send(conversation, { t: "text", text: "für den Dienst" }, {});
     await until(() => session.outbox.rows.length === 0);

@@ -163,7 +163,7 @@ export class World {
     const { members = [], epochs = [], messages = [] } = this.conversations.get(id) ?? {};
     const named = members.map((principal) => ({ principal, kind: "user", hospital: this.hospital }));
     const last_at = messages.at(-1)?.created_at ?? null;
-    return { id, kind: "direct", epoch: epochs.length, last_sequence: messages.length, delivered_sequence: 0, last_at, members: named, candidate: null };
+    return { id, kind: "direct", epoch: epochs.length, last_sequence: messages.length, delivered_sequence: 0, last_at, members: named, request: null };
   }
 
   async #recipients(members: string[]): Promise<[string, string][]> {

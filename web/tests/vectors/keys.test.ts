@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import {
   b64u,
+  fingerprint,
   formatRecoveryCode,
+  hkdf,
   hpkeOpen,
   kemKeyFromSeed,
   keyId,
@@ -14,8 +16,10 @@ import {
   principalKeys,
   profileDigest,
   sealHistory,
+  signingKeyFromSeed,
   unb64u,
   unwrapSeed,
+  utf8,
   type WrapKind,
   wrapSeed,
 } from "../../src/crypto";
@@ -53,6 +57,11 @@ describe("keys", () => {
     const { kem, sign } = await principalKeys(bin(v["seed"]));
     expect([b64u(kem.publicKey), b64u(await keyId(kem.publicKey))]).toEqual([v["kem_public"], v["kem_kid"]]);
     expect([b64u(sign.publicKey), b64u(await keyId(sign.publicKey))]).toEqual([v["sign_public"], v["sign_kid"]]);
+    expect(await fingerprint(kem.publicKey, sign.publicKey)).toBe(v["fingerprint"]);
+  });
+  test.each(vectors("keys", "roots"))("root: $name", async (v) => {
+    const root = await signingKeyFromSeed(await hkdf(parseRecoveryCode(v["code"] ?? ""), utf8("wardline/1 root")));
+    expect(b64u(root.publicKey)).toBe(v["sign_public"]);
   });
 
   interface HistoryVector { principal: string; generation: number; former: string; current: string; sealed: string }
