@@ -33,7 +33,7 @@ class Send(Command):
     # waits for that commit.
     sql: ClassVar[str] = f"""WITH {ACTING}, numbered AS (
         UPDATE messaging_conversation c SET last_sequence = c.last_sequence + 1, last_at = clock_timestamp()
-        WHERE c.id = %(conversation)s::uuid AND c.epoch = %(epoch)s::int AND c.closed_at IS NULL
+        WHERE c.id = %(conversation)s::uuid AND c.epoch = %(epoch)s::bigint AND c.closed_at IS NULL
             AND {IS_MEMBER}
             AND {HOLDS_ROLE}
             AND {CONCERNS_NO_OTHER}
@@ -44,11 +44,11 @@ class Send(Command):
                 USING (id, sha256, size)
                 WHERE a.conversation_id = %(conversation)s::uuid AND a.completed_at IS NOT NULL
             )
-        RETURNING c.last_sequence AS sequence, c.last_at AS created_at
+        RETURNING c.last_sequence AS sequence, c.last_at AS created_at, c.epoch
     ), sent AS (
         INSERT INTO messaging_message
             (id, conversation_id, sequence, epoch, person_id, role_id, device_id, priority, header, ciphertext, signature, created_at)
-        SELECT %(message)s::uuid, %(conversation)s::uuid, sequence, %(epoch)s::int, %(person)s::uuid, %(role)s::uuid, %(device)s::uuid,
+        SELECT %(message)s::uuid, %(conversation)s::uuid, sequence, epoch, %(person)s::uuid, %(role)s::uuid, %(device)s::uuid,
             %(priority)s::text, %(h)s::bytea, %(c)s::bytea, %(s)s::bytea, created_at
         FROM numbered
         RETURNING sequence, created_at
