@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 WIDTH = 256
-_INDEX = re.compile(r"(?:x\d{3}/)*\d{3}")
+_INDEX = re.compile(r"(?:x\d{3}/){0,6}\d{3}")  # 21 digits: more than a log can ever hold, and still a number
 _WIDTH = re.compile(r"[1-9]\d{0,2}")
 
 
