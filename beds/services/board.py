@@ -1,8 +1,8 @@
 """The board: who has free beds, how old that knowledge is, who answers.
 
-Invariant: two queries whatever the number of hospitals, and the audit event of the reading. ``held`` and ``available`` are derived as it is
-read, never stored; a hospital that reported nothing is listed without figures: unknown is not zero. Who is on duty is shown as a role, never
-as a person.
+Invariant: two queries whatever the number of hospitals, and the audit event of the reading. ``held`` and ``available`` are derived as it
+is read, never stored; a hospital that reported nothing is listed without figures: unknown is not zero. Who is on duty is shown as a role,
+never as a person.
 """
 
 from collections import defaultdict
