@@ -1,8 +1,9 @@
 """The server's door: HTTP to Django, ``/ws/v1/`` to the socket, the process's start and stop.
 
 Invariant: no request body is taken that is larger than anything the API accepts: Django would write it to disk before
-a view could refuse it. Nor is a method that nobody serves (it is a stranger's text, and would stand in logs and metrics) or an encoding
-other than UTF-8 (Python's include some that fail in the framework, before anything could answer).
+a view could refuse it. Nor is a method that nobody serves (it is a stranger's text, and would stand in logs and metrics), an encoding
+other than UTF-8 (Python's include some that fail in the framework, before anything could answer), or a form: what another site's page can
+post without asking, and what the framework would read before us.
 """
 
 import os
@@ -21,10 +22,11 @@ from messaging.consumer import SocketApp  # noqa: E402 -- needs the applications
 MAX_BODY: Final = 4 * 1024 * 1024
 SOCKET_PATH: Final = "/ws/v1/"
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+KINDS: Final = frozenset({b"application/json", b"application/octet-stream"})
 CHARSET: Final = re.compile(rb"charset\*?\s*=\s*\"?([^\";]*)", re.IGNORECASE)
 TOO_LARGE: Final = (413, b'{"code":"too_large","detail":"The body is larger than this endpoint takes."}')
 NO_METHOD: Final = (405, b'{"code":"method_not_allowed","detail":"There is no such method here."}')
-NOT_UTF_8: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are UTF-8."}')
+NOT_TAKEN: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are JSON in UTF-8, or plain bytes."}')
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -90,8 +92,13 @@ def _refusal(scope: Scope) -> tuple[int, bytes] | None:
     # By digits first: a number of thousands of them is no number to Python.
     if any(not value.isdigit() or len(value) > 10 or int(value) > MAX_BODY for value in announced):
         return TOO_LARGE
-    charsets = [found for value in _values(scope, b"content-type") for found in CHARSET.findall(value)]
-    return NOT_UTF_8 if any(charset.strip().lower() not in (b"utf-8", b"utf8") for charset in charsets) else None
+    kinds = _values(scope, b"content-type")
+    return None if all(map(_is_taken, kinds)) else NOT_TAKEN
+
+
+def _is_taken(kind: bytes) -> bool:
+    media_type = kind.partition(b";")[0].strip().lower()
+    return media_type in KINDS and all(charset.strip().lower() in (b"utf-8", b"utf8") for charset in CHARSET.findall(kind))
 
 
 def _values(scope: Scope, name: bytes) -> list[bytes]:

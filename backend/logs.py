@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 # Frameworks whose messages carry paths or rows; what a person needs to know of a request, backend.observing says.
-SILENT = ("django.request", "django.server", "django.security.csrf", "django.channels.server", "uvicorn.access", "httpx")
+SILENT = ("django.request", "django.server", "django.security", "django.channels.server", "uvicorn.access", "httpx")
 
 
 def configure(_: dict[str, Any]) -> None:
