@@ -145,6 +145,7 @@ class Night:
         expect(arrive).to_be_visible()
         arrive.click()
         expect(self.adler.page.get_by_test_id("promised")).to_have_attribute("data-state", "arrived")
+        expect(self.brandt.page.get_by_test_id("case-strip")).to_have_attribute("data-state", "arrived")
         self.see("arrived")
 
     def say(self, phone: Phone, text: str) -> None:
