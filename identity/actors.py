@@ -5,6 +5,7 @@ is cached between requests, so what ends now is refused at the next request.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -151,6 +152,21 @@ def actor_of_session(session_key: str | None) -> Actor | None:
     return None if actor is None or actor.is_pending else actor
 
 
+_GOOD_SQL = """
+    SELECT sign_in.id FROM identity_signin sign_in
+    JOIN identity_device device ON device.id = sign_in.device_id AND device.revoked_at IS NULL
+    JOIN identity_membership membership ON membership.person_id = sign_in.person_id AND membership.state = 'active'
+    WHERE sign_in.id = ANY(%s) AND sign_in.ended_at IS NULL AND sign_in.expires_at > %s
+"""
+
+
+def still_good(sign_ins: Iterable[UUID]) -> set[UUID]:
+    """Those of ``sign_ins`` that are in force at this moment, device and membership included. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GOOD_SQL, [list(sign_ins), timezone.now()])
+        return {sign_in for (sign_in,) in cursor.fetchall()}
+
+
 def _in_thread(session_key: str | None) -> Actor | None:
     try:
         return actor_of_session(session_key)
@@ -161,3 +177,15 @@ def _in_thread(session_key: str | None) -> Actor | None:
 async def aactor_of_session(session_key: str | None) -> Actor | None:
     """``actor_of_session`` for the socket; the database is asked in a thread of its own."""
     return await sync_to_async(_in_thread, thread_sensitive=False)(session_key)
+
+
+async def astill_good(sign_ins: Iterable[UUID]) -> set[UUID]:
+    """``still_good`` for the socket."""
+    return await sync_to_async(_good_in_thread, thread_sensitive=False)(sign_ins)
+
+
+def _good_in_thread(sign_ins: Iterable[UUID]) -> set[UUID]:
+    try:
+        return still_good(sign_ins)
+    finally:
+        close_old_connections()

@@ -2,20 +2,24 @@
 
 Invariant: an event reaches every open socket of the people it is for, or that socket is told to resync. Pub/sub
 drops silently, so after any break of the subscription all sockets resync; a socket whose reader is too slow is
-closed and syncs when it comes back. Memory per socket is bounded.
+closed and syncs when it comes back. Memory per socket is bounded. That a sign-in has ended is rung too, but never left to the ring: each open socket's
+sign-in is looked up again every few seconds, so a revocation that Redis lost closes late and not never.
 """
 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
+from uuid import UUID
 
 import redis.asyncio
 from django.conf import settings
+from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from backend.realtime import CHANNEL, CLOSE, decode_frames
+from identity.actors import astill_good
 
 ENDED: Final = 4401
 TOO_SLOW: Final = 4408
@@ -24,6 +28,7 @@ QUEUED_BYTES: Final = 2 * 1024 * 1024  # ... and their size
 CLOSE_WITHIN: Final = 2.0  # seconds a close frame may wait for a reader that does not read
 SILENCE: Final = 5.0  # seconds after which the subscription is asked whether it lives
 RETRY: Final = 0.2
+LOOK_AGAIN: Final = 5.0  # seconds for which a socket may outlive a sign-in whose end was not heard
 RESYNC: Final = '{"t":"resync"}'
 
 log = logging.getLogger(__name__)
@@ -95,15 +100,15 @@ class Hub:
     def __init__(self) -> None:
         self._by_person: dict[str, set[Socket]] = defaultdict(set)
         self._by_sign_in: dict[str, set[Socket]] = defaultdict(set)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._listen())
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_again())]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def add(self, socket: Socket) -> None:
         self._by_person[socket.person].add(socket)
@@ -118,8 +123,7 @@ class Hub:
     def dispatch(self, publication: str) -> None:
         for kind, targets, text in decode_frames(publication):
             if kind == CLOSE:
-                for socket in [s for name in targets for s in self._by_sign_in.get(name, ())]:
-                    socket.close(ENDED)
+                self._close(targets)
                 continue
             for name in targets:
                 for socket in self._by_person.get(name, ()):
@@ -129,6 +133,23 @@ class Hub:
         for sockets in self._by_person.values():
             for socket in sockets:
                 socket.put(RESYNC)
+
+    def _close(self, sign_ins: Iterable[str]) -> None:
+        for socket in [s for name in sign_ins for s in self._by_sign_in.get(name, ())]:
+            socket.close(ENDED)
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AGAIN)
+            known = list(self._by_sign_in)
+            if not known:
+                continue
+            try:
+                good = await astill_good(map(UUID, known))
+            except DatabaseError as error:
+                log.warning("the open sockets were not looked at: %s", type(error).__name__)
+                continue
+            self._close(name for name in known if UUID(name) not in good)
 
     async def _listen(self) -> None:
         while True:
