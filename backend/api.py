@@ -1,8 +1,8 @@
 """How the HTTP API answers an error.
 
-Invariant: every error is ``{"code", "detail", ...}`` with a stable code, and every refusal is audited. It knows the parts
-below it (the audit log), so no part imports it: ``settings`` names it to the framework. What views need is in ``backend.idempotency`` and
-``backend.pagination``.
+Invariant: every error is ``{"code", "detail", ...}`` with a stable code, and every refusal is audited, a stranger's by count
+(``backend.flooding``). It knows the parts below it (the audit log), so no part imports it: ``settings`` names it to the framework. What
+views need is in ``backend.idempotency`` and ``backend.pagination``.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from audit.events import Event
 from audit.services import record_refused
 from backend.errors import DomainError
+from backend.flooding import count_to_record
 
 # Refused access is an event; a typo in a field is not.
 AUDITED_STATUSES = frozenset({401, 403, 404, 409, 410, 429})
@@ -55,6 +56,8 @@ def _audit_refusal(context: dict[str, Any], code: str) -> None:
     actor = getattr(request, "actor", None)
     match = request._request.resolver_match
     route = f"{request.method} {match.route if match else ''}"
-    hospitals = [actor.hospital_id] if actor else []
-    agent = actor.agent() if actor else None
-    record_refused(Event(action="api.refused", agent=agent, hospitals=hospitals, outcome="refused", detail={"code": code, "route": route}))
+    detail: dict[str, str | int | list[str]] = {"code": code, "route": route}
+    if actor:
+        record_refused(Event("api.refused", actor.agent(), [actor.hospital_id], outcome="refused", detail=detail))
+    elif count := count_to_record(code, route):
+        record_refused(Event("api.refused", None, outcome="refused", detail=detail | {"count": count}))

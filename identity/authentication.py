@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from audit.events import Agent, Event
 from audit.services import record_refused
 from backend.errors import Forbidden, Unauthenticated
+from backend.flooding import count_to_record
 from identity.actors import Actor, Lapse, resolve
 
 
@@ -54,7 +55,9 @@ class SignedInAuthentication(BaseAuthentication):
     def lapsed(self, lapse: Lapse, former: Agent) -> None:
         """Somebody comes back with what was once good: the hospital sees who (the generic refusal has no actor)."""
         hospitals = [former.hospital] if former.hospital else []
-        record_refused(Event("identity.come_back", former, hospitals, outcome="refused", detail={"code": lapse}))
+        if count := count_to_record(lapse, former.device):
+            detail: dict[str, str | int | list[str]] = {"code": lapse, "count": count}
+            record_refused(Event("identity.come_back", former, hospitals, outcome="refused", detail=detail))
         code = str(lapse)
         raise Unauthenticated(code, "This sign-in is no longer good. Sign in again.")
 

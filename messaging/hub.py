@@ -2,8 +2,9 @@
 
 Invariant: an event reaches every open socket of the people it is for, or that socket is told to resync. Pub/sub
 drops silently, so after any break of the subscription all sockets resync; a socket whose reader is too slow is
-closed and syncs when it comes back. Memory per socket is bounded. That a sign-in has ended is rung too, but never left to the ring: each open socket's
-sign-in is looked up again every few seconds, so a revocation that Redis lost closes late and not never.
+closed and syncs when it comes back. Memory per socket is bounded. That a sign-in has ended is rung too, but never left
+to the ring: each open socket's sign-in is looked up again every few seconds, so a revocation that Redis lost closes
+late and not never.
 """
 
 import asyncio
