@@ -13,7 +13,7 @@ from beds.services import take_step
 from tests.beds import rows
 from tests.beds.contest import Contest, tally
 
-pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.race, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 ROUNDS = 200
 CONTENDERS = 6

@@ -68,6 +68,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+        reader.join(10)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 # What tests/environment.py set for the other suites; the launcher must find a machine without them.
