@@ -81,8 +81,8 @@ def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
 
 
 def is_eligible(role: DutyRole, person_id: UUID) -> bool:
-    """Whether ``role`` is sealed to this person; the seal stays locked."""
-    return _seals(role.pk, person_id).first() is not None
+    """Whether ``role`` is sealed to this person, a human one; the seal stays locked."""
+    return _seals(role.pk, person_id).filter(person__kind=Person.Kind.HUMAN).first() is not None
 
 
 def _seals(role_id: UUID, person_id: UUID) -> QuerySet[RoleSeal]:

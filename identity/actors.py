@@ -68,6 +68,11 @@ class Actor:
         if not self.is_registrar:
             raise Forbidden("registrar.required", "Only a registrar of the hospital may do this.")
 
+    def require_human(self) -> None:
+        """An archive reads along; what a person answers for, it does not do. Raises: Forbidden: ``actor.not_human``."""
+        if self.kind != "human":
+            raise Forbidden("actor.not_human", "Only a person may do this, not an archive.")
+
     @property
     def principals(self) -> list[UUID]:
         """Whose conversations the actor may read: the own ones and those of the roles held."""

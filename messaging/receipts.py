@@ -65,6 +65,9 @@ class Acknowledge(Command):
     message_id: UUID
     role: UUID | None
 
+    def __post_init__(self) -> None:
+        self.actor.require_human()
+
     sql: ClassVar[str] = f"""WITH {ACTING}, done AS (
         INSERT INTO messaging_acknowledgement (message_id, person_id, role_id, created_at)
         SELECT m.id, %(person)s::uuid, %(role)s::uuid, now() FROM messaging_message m

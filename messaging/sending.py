@@ -29,6 +29,9 @@ class Send(Command):
     envelope: Envelope
     header: MessageHeader
 
+    def __post_init__(self) -> None:
+        self.actor.require_human()
+
     # The row of the conversation decides the order: whoever updates it first has the lower sequence, and the next one
     # waits for that commit.
     sql: ClassVar[str] = f"""WITH {ACTING}, numbered AS (

@@ -46,7 +46,7 @@ def send_message(*, actor: Actor, conversation_id: UUID, envelope: Envelope) -> 
 
     Raises:
         Invalid, TooLarge: the envelope breaks the protocol, or is another's (``signature.invalid``, ``envelope.wrong_sender`` ...).
-        Unauthenticated, NotFound, Forbidden: not, or no longer, the actor's to write to.
+        Unauthenticated, NotFound, Forbidden: not, or no longer, the actor's to write to; ``actor.not_human``.
         Conflict: ``message.id_reused``, ``epoch.not_current {epoch}``, ``attachment.incomplete {attachment}``, ``conversation.closed``.
         Unavailable: ``messaging.try_again``.
     """
@@ -84,6 +84,7 @@ def create_conversation(
         NotFound: ``conversation.unknown_member``: no such principal, or not of this hospital or a partner of it.
         Conflict: ``epoch.stale_recipients {recipients}``, ``conversation.id_reused``.
     """
+    actor.require_human()
     header = _checked_epoch(actor, id, epoch)
     if header.epoch != 1:
         raise Invalid("epoch.not_first", "A conversation begins with epoch 1.")
@@ -120,6 +121,7 @@ def create_epoch(*, actor: Actor, conversation_id: UUID, epoch: SealedEpoch) -> 
     header = _checked_epoch(actor, conversation_id, epoch)
     # Two members rotate in the same second: the conversation's row decides whose epoch is the next.
     conversation = access.conversation_for_change(actor, conversation_id)
+    actor.require_human()
     _require_role(actor, header, header.role)
     latest = Epoch.objects.get(conversation=conversation, number=conversation.epoch)
     if bytes(latest.header) == epoch.h:

@@ -52,11 +52,12 @@ def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequenc
     """Ask several hospitals at once, each in a conversation of its own.
 
     Raises:
-        Forbidden: ``role.not_on_duty``.
+        Forbidden: ``actor.not_human``, ``role.not_on_duty``.
         Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``.
         Conflict: ``request.id_reused``, ``conversation.id_reused``.
         DomainError: what ``create_conversation`` and ``send_message`` raise, ``epoch.stale_recipients`` above all.
     """
+    actor.require_human()
     role = actor.require_role(role)
     roles = _roles_asked(actor, need, asked)
     now = database_now()

@@ -42,6 +42,7 @@ def take_step(
         Conflict: ``candidate.wrong_state`` with the present state, ``offer.expired``, ``request.already_confirmed``, ``capacity.full``.
     """
     candidate = access.candidate_of(actor, candidate_id)
+    actor.require_human()
     step = STEPS[action]
     by = mover(actor, access.role_to_act_in(actor, candidate, step.by, role))
     check_reason(step.reasons - {OTHER_CONFIRMED}, reason)
@@ -79,7 +80,9 @@ def cancel_request(*, actor: Actor, request_id: UUID, reason: str, role: UUID | 
         NotFound: not the actor's hospital's. Forbidden: ``request.not_yours``. Invalid: ``reason.unknown``.
         Conflict: ``request.closed``, or ``candidate.wrong_state`` while the patient is on the way: that candidate is diverted or arrives.
     """
-    role = access.role_at_origin(actor, access.request_of(actor, request_id), role)
+    found = access.request_of(actor, request_id)
+    actor.require_human()
+    role = access.role_at_origin(actor, found, role)
     check_reason(CANCEL_REASONS, reason)
     request, by = lock_request(request_id), mover(actor, role)
     candidates = list(request.candidates.exclude(state__in=TERMINAL).order_by("pk"))

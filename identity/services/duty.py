@@ -38,6 +38,7 @@ def take(*, actor: Actor, role_id: UUID, until: datetime | None = None) -> Duty:
         NotFound: not a role the actor is eligible for. Invalid: ``duty.until``.
         Conflict: ``duty.taken``: somebody else took it at the same moment.
     """
+    actor.require_human()
     role = access.eligible_role(actor, role_id)
     _require_until(until)
     mine = Duty.objects.select_for_update().filter(role=role, person=actor.person_id, ended_at=None).first()
