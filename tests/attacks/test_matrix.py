@@ -1,0 +1,167 @@
+"""Every address of the URLconf, by everybody who has no business there. A route or a method without a row here fails.
+
+Ids are of things that exist (``WORLD``): a refusal that looked only at existence would show. What those inside may do is tested beside the
+parts; here stands who is out, and that the outsider is told the same as about an id that was made up.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from audit.models import Log
+from tests.cast import Night
+from tests.messaging.people import sent, start_talk
+
+OUT = {"anonymous": 401, "former_colleague": 401, "revoked_device": 401}
+OWN = OUT | {"outsider": 0}  # also for those who wait; the outsider has an account of their own: 0 is not asked
+MEMBERS = OUT | {"pending": 403, "outsider": 0}
+ABSENT = OUT | {"pending": 403, "outsider": 404}
+REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403}
+ANYONE: dict[str, int] = {}  # what these give is tested where they are
+
+V1 = "api/v1/"
+CONVERSATION = V1 + "conversations/<uuid:conversation_id>"
+ATTACHMENT = V1 + "attachments/<uuid:attachment_id>"
+TABLE: dict[str, dict[str, dict[str, int]]] = {
+    V1 + "session": {"GET": ANYONE, "POST": ANYONE, "DELETE": ANYONE},
+    V1 + "session/options": {"POST": ANYONE},
+    V1 + "session/unlock": {"GET": OWN},
+    V1 + "session/wraps": {"POST": OWN},
+    V1 + "invitations": {"POST": REGISTRARS},
+    V1 + "invitations/look": {"POST": ANYONE},
+    V1 + "device-links": {"POST": MEMBERS},
+    V1 + "device-links/look": {"POST": ANYONE},
+    V1 + "enrolment/options": {"POST": ANYONE},
+    V1 + "enrolment": {"POST": ANYONE},
+    V1 + "setup": {"POST": ANYONE},
+    V1 + "setup/look": {"POST": ANYONE},
+    V1 + "devices": {"GET": MEMBERS},
+    V1 + "devices/<uuid:device>/revoke": {"POST": MEMBERS},
+    V1 + "directory": {"GET": MEMBERS},
+    V1 + "statements": {"GET": MEMBERS},
+    V1 + "members/pending": {"GET": REGISTRARS},
+    V1 + "members/<uuid:person>/approve": {"POST": REGISTRARS},
+    V1 + "members/<uuid:person>/end": {"POST": REGISTRARS},
+    V1 + "units": {"POST": REGISTRARS},
+    V1 + "roles": {"POST": REGISTRARS},
+    V1 + "partners": {"POST": REGISTRARS},
+    V1 + "duty": {"GET": MEMBERS},
+    V1 + "duty/<uuid:role>/take": {"POST": ABSENT},
+    V1 + "duty/<uuid:role>/hand-over": {"POST": MEMBERS},
+    V1 + "sync": {"GET": MEMBERS},
+    V1 + "conversations": {"POST": MEMBERS},
+    CONVERSATION: {"GET": ABSENT},
+    CONVERSATION + "/epochs": {"GET": ABSENT, "POST": MEMBERS},
+    CONVERSATION + "/messages": {"GET": ABSENT, "POST": MEMBERS},
+    CONVERSATION + "/delivered": {"POST": ABSENT},
+    CONVERSATION + "/messages/<uuid:message_id>/acknowledge": {"POST": ABSENT},
+    V1 + "attachments": {"POST": ABSENT},
+    ATTACHMENT: {"GET": ABSENT},
+    ATTACHMENT + "/chunks/<int:number>": {"PUT": ABSENT},
+    ATTACHMENT + "/complete": {"POST": ABSENT},
+    ATTACHMENT + "/content": {"GET": ABSENT},
+    V1 + "push-subscriptions": {"POST": MEMBERS},
+    V1 + "push-subscriptions/key": {"GET": MEMBERS},
+    V1 + "board": {"GET": MEMBERS},
+    V1 + "capacities/<uuid:capacity_id>": {"PUT": ABSENT},
+    V1 + "requests": {"GET": MEMBERS, "POST": MEMBERS},
+    V1 + "requests/<uuid:request_id>": {"GET": ABSENT},
+    V1 + "requests/<uuid:request_id>/cancel": {"POST": ABSENT},
+    V1 + "candidates/<uuid:candidate_id>/<slug:action>": {"POST": ABSENT},
+    V1 + "audit/export": {"GET": REGISTRARS},
+    V1 + "openapi.json": {"GET": ANYONE},
+    "audit/logs/": {"GET": ANYONE},
+    "audit/logs/<uuid:log>/checkpoint": {"GET": ANYONE},
+    r"audit/logs/<uuid:log>/^tile/entries/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": {"GET": REGISTRARS},
+    r"audit/logs/<uuid:log>/^tile/(?P<level>[0-7])/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": {"GET": ANYONE},
+    "healthz": {"GET": ANYONE},
+    "readyz": {"GET": ANYONE},
+    "metrics": {"GET": ANYONE},
+}
+CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
+CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
+UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
+# Enough for the shape, so that the refusal comes from who asks and not from what is missing.
+BODIES: dict[str, Any] = {
+    V1 + "attachments": {"id": str(uuid4()), "conversation": "<uuid:conversation_id>", "size": 1, "sha256": "A" * 43},
+    V1 + "capacities/<uuid:capacity_id>": {"staffed": 1, "occupied": 0, "blocked": 0},
+    V1 + "requests/<uuid:request_id>/cancel": {"reason": "other"},
+    CONVERSATION + "/delivered": {"sequence": 1},
+    ATTACHMENT + "/chunks/<int:number>": b"x",
+}
+
+
+def served(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, set[str]]]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from served(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            view = getattr(pattern.callback, "cls", None)
+            methods = {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(view, name)} if view else {"GET"}
+            yield route, methods
+
+
+def test_every_route_and_method_has_a_row() -> None:
+    assert dict(served(get_resolver().url_patterns)) == {route: set(methods) for route, methods in TABLE.items()}
+
+
+@pytest.fixture
+def world(night: Night, ward: Any) -> dict[str, str]:
+    """Something that exists for every placeholder, none of it the outsider's."""
+    asked, talk = ward.asks("uni"), start_talk(night)
+    file = uuid4()
+    announced = night.adler.post("attachments", {"id": file, "conversation": talk.id, "size": 1, "sha256": "A" * 43})
+    assert announced.status_code == 201
+    log = Log.objects.values_list("id", flat=True).first() or uuid4()
+    things: dict[str, UUID | str] = {"<uuid:conversation_id>": talk.id, "<uuid:message_id>": sent(night.adler, talk)}
+    things |= {"<uuid:attachment_id>": file, "<int:number>": "0", "<uuid:capacity_id>": ward.figures["kreis"].pk}
+    things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
+    things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
+    things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
+    return {name: str(thing) for name, thing in things.items()}
+
+
+def call(caller: Any, route: str, method: str, world: dict[str, str], **headers: str) -> Any:
+    url, body = "/" + route, BODIES.get(route)
+    for name, thing in world.items():
+        url = url.replace(name, thing)
+        if isinstance(body, dict):
+            body = {key: value.replace(name, thing) if isinstance(value, str) else value for key, value in body.items()}
+    assert "<" not in url, "a placeholder the world lacks"
+    if method == "GET":
+        return caller.get(url)
+    return getattr(caller, method.lower())(url, body, **({"If_Match": "1"} if "capacities" in route else {}), **headers)
+
+
+@pytest.mark.parametrize(("route", "method"), CLOSED)
+def test_who_is_out_is_out(night: Night, world: dict[str, str], route: str, method: str) -> None:
+    expected = {who: status for who, status in TABLE[route][method].items() if status}
+
+    given = {who: call(night.person(who), route, method, world).status_code for who in expected}
+
+    assert given == expected
+
+
+@pytest.mark.parametrize(("route", "method"), [case for case in CLOSED if TABLE[case[0]][case[1]].get("outsider") == 404])
+@pytest.mark.parametrize("who", ["outsider", "north"])
+def test_what_is_there_and_what_was_made_up_is_one_answer(night: Night, world: dict[str, str], route: str, method: str, who: str) -> None:
+    """``north`` is at a partner hospital and in none of it."""
+    invented = {name: str(uuid4()) if name.startswith("<uuid") else thing for name, thing in world.items()}
+
+    there, nowhere = (call(night.person(who), route, method, things) for things in (world, invented))
+
+    assert (there.status_code, there.content) == (nowhere.status_code, nowhere.content)
+    assert there.status_code == 404
+    assert not any(thing.encode() in there.content for name, thing in world.items() if name.startswith("<uuid"))
+
+
+@pytest.mark.parametrize(("route", "method"), UNSAFE)
+@pytest.mark.parametrize("who", ["anonymous", "pending", "adler", "former_colleague"])
+def test_nothing_unsafe_is_done_without_the_csrf_token(night: Night, world: dict[str, str], route: str, method: str, who: str) -> None:
+    for token in ("", "d" * 32):
+        answer = call(night.person(who), route, method, world, X_CSRFToken=token)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf.failed")
