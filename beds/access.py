@@ -101,6 +101,16 @@ def role_at_origin(actor: Actor, request: Request, role: UUID | None) -> UUID | 
     return actor.require_role(role)
 
 
+def require_role_still(actor: Actor, role: UUID | None) -> None:
+    """To be asked under the request's lock: who waited for it may have been relieved meanwhile.
+
+    Raises:
+        Forbidden: ``role.not_on_duty``.
+    """
+    if role is not None and not Duty.objects.filter(role=role, person=actor.person_id, ended_at=None).exists():
+        raise Forbidden("role.not_on_duty", "Somebody else holds this role now, or nobody.")
+
+
 def own_capacity(actor: Actor, capacity_id: UUID) -> Capacity:
     """A figure of the actor's hospital, locked until the transaction ends.
 

@@ -47,6 +47,7 @@ def take_step(
     by = mover(actor, access.role_to_act_in(actor, candidate, step.by, role))
     check_reason(step.reasons - {OTHER_CONFIRMED}, reason)
     request = lock_request(candidate.request_id)
+    access.require_role_still(actor, by.role)
     if action == "confirm":
         _confirm(request, candidate, by)
     else:
@@ -85,6 +86,7 @@ def cancel_request(*, actor: Actor, request_id: UUID, reason: str, role: UUID | 
     role = access.role_at_origin(actor, found, role)
     check_reason(CANCEL_REASONS, reason)
     request, by = lock_request(request_id), mover(actor, role)
+    access.require_role_still(actor, role)
     candidates = list(request.candidates.exclude(state__in=TERMINAL).order_by("pk"))
     if not candidates:
         raise Conflict("request.closed", "Every hospital's part of this request has ended.")
