@@ -6,6 +6,7 @@ it, and a worker that was away owes late and never forgets. A push goes to allow
 an endpoint is an address a client chose, and the server fetches it.
 """
 
+import re
 from base64 import urlsafe_b64decode
 from binascii import Error as BinasciiError
 from collections.abc import Collection
@@ -30,6 +31,7 @@ from messaging.models import PushSubscription
 from wardline_client.protocol.encoding import encode
 
 PAYLOAD: Final = '{"t":"sync"}'
+HOST: Final = re.compile(r"[a-z0-9.:-]+", re.ASCII).fullmatch
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 MERGE: Final = """ON CONFLICT (subscription_id) DO UPDATE SET owed_at = excluded.owed_at,
@@ -75,7 +77,13 @@ def is_allowed(endpoint: str) -> bool:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return False
-    if parts.username is not None or parts.password is not None or not any(fnmatchcase(host, allowed) for allowed in settings.PUSH_HOSTS):
+    # A host of any other letters may be read as another one by whoever connects: a backslash ends it for some.
+    if (
+        parts.username is not None
+        or parts.password is not None
+        or not HOST(host)
+        or not any(fnmatchcase(host, allowed) for allowed in settings.PUSH_HOSTS)
+    ):
         return False
     return host in LOOPBACK or (parts.scheme == "https" and port in (None, 443))
 
