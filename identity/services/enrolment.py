@@ -139,11 +139,15 @@ def register(person: Person, enrolment: Enrolment, statement: StatementRow, *, c
 
 
 def read_profile(profile: bytes) -> Profile:
-    """Raises: Invalid: ``profile.malformed``."""
+    """Raises: Invalid: ``profile.malformed``, also for what the directory's columns cannot hold."""
     try:
-        return parse_profile(profile)
+        found = parse_profile(profile)
     except ProtocolError as error:
         raise Invalid("profile.malformed", "The profile does not follow the protocol.") from error
+    texts = ((found.name, 120), (found.title, 60), (found.profession, 60), (found.unit, 120))
+    if any(len(text) > most or "\0" in text for text, most in texts):
+        raise Invalid("profile.malformed", "A text of the profile is too long or not one.")
+    return found
 
 
 def read_device_statement(enrolment: Enrolment, *, hospital_id: UUID, person_id: UUID) -> Statement:

@@ -7,8 +7,9 @@ import pytest
 
 from tests.cast import Night
 from tests.identity.browser import shown
-from wardline_client.protocol import Keys, Partner, Revocation, RoleKeys, encode, profile_digest
+from wardline_client.protocol import Keys, Partner, Profile, Revocation, RoleKeys, encode, profile_digest
 from wardline_client.protocol.keys import seal_role_seed
+from wardline_client.protocol.profiles import make_profile
 
 
 def member(night: Night, by: Any) -> dict[str, Any]:
@@ -65,6 +66,17 @@ def test_nobody_from_elsewhere_is_made_eligible(night: Night, stranger: str) -> 
 
     assert answer.status_code == 404
     assert person.get("duty").status_code in (200, 401, 403)
+
+
+@pytest.mark.parametrize("name", ["Intensive\0", "x" * 121])
+def test_a_profile_holds_what_the_directory_can(night: Night, name: str) -> None:
+    profile, registrar, role = make_profile(Profile(name=name)), night.kreis.registrar, uuid4()
+    statement = registrar.states("role", role, RoleKeys(1, night.kreis.role.keys.kem.public, profile_digest(profile), ()))
+
+    draft = {"id": role, "name": "Other", "categories": [], "profile": encode(profile), "seals": [], "statement": shown(statement)}
+    answer = registrar.post("roles", draft)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "profile.malformed")
 
 
 def test_a_partner_is_accepted_by_the_own_registrar_alone(night: Night) -> None:
