@@ -25,7 +25,7 @@ class Page(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                _require_moment(cursor.position)
+                _require_moment(str(cursor.position))
         except (NotFound, ValueError, OverflowError):
             raise Invalid("cursor.malformed", "This is not a cursor of this list. Begin at its first page.") from None
         return cursor
