@@ -46,7 +46,8 @@ export class Outbox {
   }
 
   async add(row: OutboxRow, upload?: UploadRow): Promise<void> {
-    this.rows.push(await this.#store.putOutbox(row, upload));
+    const kept = await this.#store.putOutbox(row, upload);
+    this.rows.push(kept); // not before the wait: another row may have left meanwhile, with an array of its own
     this.#changed(row);
     this.flush();
   }
