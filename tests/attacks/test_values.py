@@ -71,7 +71,7 @@ def test_a_chunk_of_a_file_that_is_not_there(night: Any, number: str) -> None:
     assert night.adler.put(f"attachments/{uuid4()}/chunks/{number}", b"x").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", f"{uuid4()}%00", "-1"])
+@pytest.mark.parametrize("path", ["../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "7d0c2f4e-9a51-4d0b-8a1e-3f6b5c2d1e00%00", "-1"])
 def test_an_id_is_no_path(night: Any, path: str) -> None:
     for url in (f"attachments/{path}/content", f"conversations/{path}", f"requests/{path}"):
         assert night.adler.get(url).status_code == 404
