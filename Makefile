@@ -34,7 +34,8 @@ browser: install ## a Chromium for the browser tests, if this machine has none
 
 test: browser ## every test, browser included
 	@$(PY) -m demo.web
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e" --ignore=tests/e2e
+	@$(PY) -m pytest tests/e2e  # on its own: the browser's event loop would be in the others' way
 
 test-fast: install ## every test that needs no browser, without the hundreds of racing rounds
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not faults and not long" --ignore=tests/e2e
