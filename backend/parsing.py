@@ -1,15 +1,18 @@
-"""How a JSON body is read.
+"""How a JSON body is read, and what a shape makes of it.
 
 Invariant: what parses has one reading: UTF-8, no key twice, no NaN. What cannot be read, however it is wrong, is the sender's error
 (``parse_error``), never ours.
 """
 
 import json
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
+
+if TYPE_CHECKING:  # the framework loads this module before its serializers
+    from rest_framework.serializers import BaseSerializer
 
 
 class StrictJSONParser(BaseParser):
@@ -22,6 +25,13 @@ class StrictJSONParser(BaseParser):
             return json.loads(stream.read().decode(), object_pairs_hook=_once, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise ParseError from error
+
+
+def parsed(shape: "type[BaseSerializer[Any]]", given: Any) -> dict[str, Any]:
+    """A body or query in plain values. Raises DRF's ``ValidationError``, or a domain error of a field."""
+    serializer = shape(data=given)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

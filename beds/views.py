@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from backend.errors import Invalid, NotFound
 from backend.idempotency import idempotent
 from backend.pagination import Page
+from backend.parsing import parsed
 from beds import access, serializers, services
 from beds.services.board import unit_row
 from beds.transitions import STEPS, Side
@@ -37,7 +38,7 @@ class BoardView(APIView):
     @extend_schema(operation_id="board", parameters=[serializers.BoardFilter], responses=serializers.Board)
     def get(self, request: HttpRequest) -> Response:
         """Free beds of the own hospital and its partners, how old each figure is, and which duty roles are held."""
-        wanted = _read(serializers.BoardFilter, request.query_params)
+        wanted = parsed(serializers.BoardFilter, request.query_params)
         board = services.read_board(actor=request.actor, **wanted)
         return Response(serializers.Board({"hospitals": board}).data)
 
@@ -52,7 +53,7 @@ class CapacityView(APIView):
     @idempotent
     def put(self, request: HttpRequest, capacity_id: UUID) -> Response:
         """Report a figure of the own hospital."""
-        figures = services.Figures(**_read(serializers.FiguresIn, request.data))
+        figures = services.Figures(**parsed(serializers.FiguresIn, request.data))
         version = _version(request)
         capacity = services.update_capacity(actor=request.actor, capacity_id=capacity_id, version=version, figures=figures)
         return Response(serializers.UnitFigures(unit_row(capacity, is_stale=False)).data)
@@ -66,7 +67,7 @@ class RequestsView(APIView):
     )
     def get(self, request: HttpRequest) -> Response:
         """Requests the own hospital made or was asked, newest first."""
-        wanted = _read(serializers.RequestFilter, request.query_params)
+        wanted = parsed(serializers.RequestFilter, request.query_params)
         page = Page()
         found = services.read_requests(
             actor=request.actor, page=lambda listed: page.paginate_queryset(listed, request, view=self) or [], **wanted
@@ -82,7 +83,7 @@ class RequestsView(APIView):
     @idempotent
     def post(self, request: HttpRequest) -> Response:
         """Ask several hospitals at once."""
-        body = _read(serializers.NewRequest, request.data)
+        body = parsed(serializers.NewRequest, request.data)
         asked = [_asked(given) for given in body.pop("candidates")]
         request_id, role = body.pop("id"), body.pop("role", None)
         need = services.Need(**({"capabilities": []} | body))
@@ -105,7 +106,7 @@ class CancelView(APIView):
     @idempotent
     def post(self, request: HttpRequest, request_id: UUID) -> Response:
         """End the request at every hospital asked."""
-        services.cancel_request(actor=request.actor, request_id=request_id, **_read(serializers.CancelIn, request.data))
+        services.cancel_request(actor=request.actor, request_id=request_id, **parsed(serializers.CancelIn, request.data))
         found = access.request_of(request.actor, request_id)
         return Response(serializers.RequestDetail(found, context={"actor": request.actor}).data)
 
@@ -122,15 +123,9 @@ class StepView(APIView):
         """Take one action of the table (docs/life-of-a-bed-request.md) on a candidate."""
         if action not in BY_PEOPLE:
             raise NotFound
-        details = _read(serializers.StepIn, request.data)
+        details = parsed(serializers.StepIn, request.data)
         candidate = services.take_step(actor=request.actor, candidate_id=candidate_id, action=action, **details)
         return Response(serializers.CandidateOut(candidate, context={"actor": request.actor}).data)
-
-
-def _read(shape: type[Any], given: Any) -> dict[str, Any]:
-    read = shape(data=given)
-    read.is_valid(raise_exception=True)
-    return dict(read.validated_data)
 
 
 def _version(request: HttpRequest) -> int:

@@ -8,10 +8,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from identity.fields import SignedSerializer
 from identity.services import devices
-from identity.views.sessions import read
 
 
 class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -46,6 +46,6 @@ class RevokeDeviceView(APIView):
     @idempotent
     def post(self, request: ActorRequest, device: UUID) -> Response:
         """Lock a device out: its sign-ins and sockets end at once."""
-        given = read(RevocationSerializer, request)
+        given = parsed(RevocationSerializer, request.data)
         revoked = devices.revoke(actor=request.actor, device_id=device, signed=given["statement"])
         return Response(DeviceSerializer(revoked).data)

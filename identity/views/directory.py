@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
 from identity.models import Person
@@ -94,8 +95,6 @@ class StatementsView(APIView):
     @extend_schema(parameters=[AfterSerializer], responses=StatementsSerializer)
     def get(self, request: ActorRequest) -> Response:
         """The key directory in order: own hospital's and partners' statements. Clients verify every one."""
-        given = AfterSerializer(data=request.query_params)
-        given.is_valid(raise_exception=True)
-        found = directory.statements_after(actor=request.actor, order=given.validated_data["after"])
+        found = directory.statements_after(actor=request.actor, order=parsed(AfterSerializer, request.query_params)["after"])
         more = request.build_absolute_uri(f"{request.path}?after={found[-1].order}") if len(found) == directory.PAGE else None
         return Response(StatementsSerializer({"next": more, "previous": None, "results": found}).data)

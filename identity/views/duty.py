@@ -9,12 +9,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
 from identity.models import Duty
 from identity.services import duty as on_duty
 from identity.services.duty import Eligibility
-from identity.views.sessions import GenerationSerializer, read
+from identity.views.sessions import GenerationSerializer
 
 
 class EligibilitySerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -62,7 +63,7 @@ class TakeDutyView(APIView):
     @idempotent
     def post(self, request: ActorRequest, role: UUID) -> Response:
         """Hold a role from now; who held it no longer does."""
-        given = read(TakeSerializer, request)
+        given = parsed(TakeSerializer, request.data)
         return _turn(on_duty.take(actor=request.actor, role_id=role, until=given["until"]))
 
 
@@ -73,7 +74,7 @@ class HandOverDutyView(APIView):
     @idempotent
     def post(self, request: ActorRequest, role: UUID) -> Response:
         """Give a role one holds to an eligible colleague."""
-        given = read(HandOverSerializer, request)
+        given = parsed(HandOverSerializer, request.data)
         return _turn(on_duty.hand_over(actor=request.actor, role_id=role, to=given["to"], until=given["until"]))
 
 

@@ -13,13 +13,14 @@ from rest_framework.views import APIView
 
 from backend.errors import Invalid
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import SeedWrap
 from identity.services import enrolment as enrolling
 from identity.services import hospitals, invitations
 from identity.services.enrolment import Enrolment
-from identity.views.sessions import PublicKeySerializer, SessionSerializer, answer_signed_in, read
+from identity.views.sessions import PublicKeySerializer, SessionSerializer, answer_signed_in
 from identity.views.strangers import StrangersView
 
 # The demo prints links that people open when they get to it.
@@ -134,7 +135,7 @@ class InvitationsView(APIView):
     @extend_schema(request=NewInvitationSerializer, responses={201: InvitationSerializer})
     def post(self, request: ActorRequest) -> Response:
         """Invite a person. The same Idempotency-Key gives the same token; it is stored nowhere, so this is no ``@idempotent``."""
-        token, invitation = invitations.invite(actor=request.actor, key=_key(request), **read(NewInvitationSerializer, request))
+        token, invitation = invitations.invite(actor=request.actor, key=_key(request), **parsed(NewInvitationSerializer, request.data))
         return Response(InvitationSerializer({"token": token, "expires_at": invitation.expires_at}).data, status=201)
 
 
@@ -144,7 +145,7 @@ class LookInvitationView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedInvitationSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """What an invitation says; looking does not use it up."""
-        invitation = invitations.invitation_of(read(TokenSerializer, request)["token"])
+        invitation = invitations.invitation_of(parsed(TokenSerializer, request.data)["token"])
         fields = {field: getattr(invitation, field) for field in ("hospital", "name", "title", "profession")}
         return Response(LookedInvitationSerializer({**fields, "person": invitation.person_id}).data)
 
@@ -156,7 +157,7 @@ class LinksView(APIView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Offer to make another device one of mine."""
-        given = read(NewLinkSerializer, request)
+        given = parsed(NewLinkSerializer, request.data)
         link = invitations.offer_link(
             actor=request.actor,
             token=given["token"],
@@ -173,7 +174,7 @@ class LookLinkView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedLinkSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """The sealed seed of a link; looking does not use it up."""
-        link = invitations.link_of(read(TokenSerializer, request)["token"])
+        link = invitations.link_of(parsed(TokenSerializer, request.data)["token"])
         return Response(LookedLinkSerializer({"sealed": link.sealed, "person": link.person_id}).data)
 
 
@@ -183,7 +184,7 @@ class LookSetupView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedSetupSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """Which hospital a set-up token is for."""
-        setup = invitations.setup_of(read(TokenSerializer, request)["token"])
+        setup = invitations.setup_of(parsed(TokenSerializer, request.data)["token"])
         return Response(LookedSetupSerializer({"hospital": setup.hospital, "person": setup.person_id}).data)
 
 
@@ -193,7 +194,7 @@ class EnrolmentOptionsView(StrangersView):
     @extend_schema(request=EnrolmentOptionsSerializer, responses=PublicKeySerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """A challenge for making a passkey, good for five minutes, this token and one attempt."""
-        given = read(EnrolmentOptionsSerializer, request)
+        given = parsed(EnrolmentOptionsSerializer, request.data)
         return Response({"publicKey": enrolling.options(session=request.session, **given)})
 
 
@@ -203,7 +204,7 @@ class EnrolmentView(StrangersView):
     @extend_schema(request=EnrolmentSerializer, responses={201: SessionSerializer})
     def post(self, request: AnyonesRequest) -> Response:
         """Join with an invitation, or make this device one of a person who has another."""
-        given = read(EnrolmentSerializer, request)
+        given = parsed(EnrolmentSerializer, request.data)
         if given["purpose"] == "join":
             if "keys" not in given:
                 raise Invalid("keys.missing", "Joining needs the public keys.")
@@ -221,7 +222,7 @@ class SetupView(StrangersView):
     @extend_schema(request=SetupSerializer, responses={201: SessionSerializer})
     def post(self, request: AnyonesRequest) -> Response:
         """The first registrar sets up the hospital, once."""
-        given = read(SetupSerializer, request)
+        given = parsed(SetupSerializer, request.data)
         archive = hospitals.Archive(**given["archive"]) if "archive" in given else None
         stated = {kind: given[kind] for kind in ("root", "registrar", "member")}
         hospitals.set_up(session=request.session, token=given["token"], enrolment=_enrolment(given), archive=archive, **stated)

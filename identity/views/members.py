@@ -9,12 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import Membership
 from identity.services import hospitals, members, roles
 from identity.services.roles import RoleDraft
-from identity.views.sessions import read
 
 
 class PendingKeysSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -101,7 +101,7 @@ class ApproveView(RegistrarsView):
     @idempotent
     def post(self, request: ActorRequest, person: UUID) -> Response:
         """Vouch for a person: the membership is active."""
-        given = read(ApprovalSerializer, request)
+        given = parsed(ApprovalSerializer, request.data)
         return Response(MembershipSerializer(members.approve(actor=request.actor, person_id=person, signed=given["statement"])).data)
 
 
@@ -122,7 +122,7 @@ class UnitsView(RegistrarsView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Add a unit to the hospital."""
-        given = read(NewUnitSerializer, request)
+        given = parsed(NewUnitSerializer, request.data)
         return Response(
             NewUnitSerializer(hospitals.add_unit(actor=request.actor, unit_id=given["id"], name=given["name"])).data, status=201
         )
@@ -135,7 +135,7 @@ class RolesView(RegistrarsView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Create a duty role, or state its next generation or who is eligible."""
-        given = read(RoleDraftSerializer, request)
+        given = parsed(RoleDraftSerializer, request.data)
         draft = RoleDraft(
             id=given["id"],
             name=given["name"],
@@ -156,7 +156,7 @@ class PartnersView(RegistrarsView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Accept another hospital; it takes effect once that hospital has accepted this one."""
-        given = read(PartnerSerializer, request)
+        given = parsed(PartnerSerializer, request.data)
         partnership = hospitals.accept_partner(actor=request.actor, signed=given["statement"], partner_id=given["hospital"])
         return Response(AcceptedSerializer(partnership).data, status=201)
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity import challenges, passkeys
 from identity.actors import Actor, resolve
 from identity.authentication import ActorRequest, AnyonesRequest, IsMember
@@ -93,7 +94,7 @@ class SessionView(StrangersView):
     @extend_schema(request=SignInSerializer, responses=SessionSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """Sign in with a passkey on a registered device."""
-        given = read(SignInSerializer, request)
+        given = parsed(SignInSerializer, request.data)
         signing_in.sign_in(
             session=request.session,
             credential=given["credential"],
@@ -148,16 +149,10 @@ class WrapsView(APIView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Keep another wrapped copy of the own seed."""
-        given = read(NewWrapSerializer, request)
+        given = parsed(NewWrapSerializer, request.data)
         made = devices.add_wrap(actor=request.actor, **given)
         # Without the share: this answer is stored for retries, and a share lies in its own table alone.
         return Response({"kind": made.kind, "generation": made.generation}, status=201)
-
-
-def read(shape: type[serializers.Serializer], request: Request) -> dict[str, Any]:  # type: ignore[type-arg]
-    given = shape(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def answer_session(request: Request) -> Response:

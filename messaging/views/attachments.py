@@ -13,11 +13,11 @@ from rest_framework.views import APIView
 
 from backend.errors import Invalid, TooLarge
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from messaging import attachments
 from messaging.envelopes import refusal
 from messaging.serializers import AttachmentShape, NewAttachment
-from messaging.views.parsing import parsed
 from wardline_client.protocol.encoding import decode
 from wardline_client.protocol.errors import ProtocolError
 

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from messaging import reading
 from messaging.serializers import (
@@ -19,7 +20,6 @@ from messaging.serializers import (
     SyncShape,
 )
 from messaging.services import create_conversation, create_epoch
-from messaging.views.parsing import parsed
 
 
 class SyncView(APIView):

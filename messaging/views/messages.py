@@ -6,12 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from messaging import reading
 from messaging.commands import Outcome
 from messaging.serializers import AcknowledgementShape, Delivered, MessagesAfter, MessagesShape, NewAcknowledgement, NewMessage, Stored
 from messaging.services import acknowledge_message, mark_delivered, send_message
-from messaging.views.parsing import parsed
 
 
 class MessagesView(APIView):

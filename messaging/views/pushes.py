@@ -5,10 +5,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
+from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from messaging import pushes
 from messaging.serializers import NewPushSubscription, PushKeyShape
-from messaging.views.parsing import parsed
 
 
 class PushKeyView(APIView):
