@@ -61,6 +61,7 @@ openapi-check: install
 	@diff -u docs/openapi.yaml .wardline/openapi.yaml || { echo "docs/openapi.yaml is not what the code says: make openapi"; exit 1; }
 
 web-check: install
+	@$(PY) -m demo.web  # the build writes the messages' functions, which the types need
 	$(PY) -m demo.web run check
 	$(PY) -m demo.web test
 
