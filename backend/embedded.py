@@ -35,8 +35,15 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 # A statement that fails is logged without itself and without the row it was about: both hold values.
 SILENT = {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
 
-# They outlive this process on purpose; dropping the handle of a running one is what Python would warn about.
-_servers: list[subprocess.Popen[bytes]] = []
+
+class Outliving(subprocess.Popen[bytes]):
+    """A server that outlives this process on purpose, which Python would warn about when the handle goes."""
+
+    def __del__(self) -> None:
+        pass
+
+
+_servers: list[Outliving] = []
 
 
 class StartError(Exception):
@@ -193,7 +200,7 @@ def _spawn(command: list[object], log: Path, **account: Any) -> None:
     with log.open("a") as output:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
         words = [str(word) for word in command]
-        server = subprocess.Popen(words, cwd="/", start_new_session=True, **streams, **account)  # noqa: S603 - our own words
+        server = Outliving(words, cwd="/", start_new_session=True, **streams, **account)
     _servers.append(server)
 
 

@@ -237,7 +237,8 @@ def through(server: Server, someone: Someone, talk: Talk, content: bytes) -> byt
 
 
 def test_through_the_real_server_memory_does_not_grow_with_the_file(server: Server, night: Night, talk: Talk) -> None:
-    small, large = os.urandom(4 * CHUNK), os.urandom(60 * CHUNK)
+    # The smaller file is large enough to have warmed every thread and buffer there is.
+    small, large = os.urandom(16 * CHUNK), os.urandom(60 * CHUNK)
     assert through(server, night.adler, talk, small) == small
     before = server.resident_bytes()
 
