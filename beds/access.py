@@ -5,16 +5,23 @@ nothing, and a hospital that was asked never learns which others were.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models.lookups import Exact
 
 from backend.errors import Forbidden, Invalid, NotFound
-from beds.models import Candidate, Capacity, Request
+from beds.models import Candidate, Capacity, Request, RequestTemplate
 from beds.transitions import TERMINAL, Side
 from identity.access import partner_hospitals
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Hospital, Partnership
+
+# Two requests further apart than this are two patients, whatever else they have in common.
+SIMILAR_WITHIN = timedelta(hours=24)
 
 
 def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
@@ -33,15 +40,43 @@ def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
 
 
 def request_of(actor: Actor, request_id: UUID) -> Request:
-    """One request with its candidates and their history.
+    """One request with its candidates, their history and the ids of ``similar`` requests.
 
     Raises:
         NotFound: there is none, or neither made by nor asked of the actor's hospital.
     """
-    request = requests_of(actor).prefetch_related("candidates__transitions").filter(pk=request_id).first()
+    found = requests_of(actor).prefetch_related("candidates__transitions").annotate(similar=ArraySubquery(_similar(actor)))
+    request = found.filter(pk=request_id).first()
     if request is None:
         raise NotFound
     return request
+
+
+def _similar(actor: Actor) -> QuerySet[Request, Any]:
+    """Open requests that may be about the same need, for the origin alone: an asked hospital must not learn what else is sought."""
+    near = OuterRef("created_at") - SIMILAR_WITHIN, OuterRef("created_at") + SIMILAR_WITHIN
+    others = Request.objects.filter(origin=actor.hospital_id, category=OuterRef("category"), closed_at=None, created_at__range=near)
+    # What one of the two leaves open may be what the other says.
+    same_age = Q(age_band="") | Q(age_band=OuterRef("age_band")) | Q(Exact(OuterRef("age_band"), Value("")))
+    same_sex = Q(sex="") | Q(sex=OuterRef("sex")) | Q(Exact(OuterRef("sex"), Value("")))
+    of_origin = others.filter(same_age, same_sex, origin=OuterRef("origin")).exclude(pk=OuterRef("pk"))
+    return of_origin.order_by("-created_at", "pk").values("pk")
+
+
+def own_templates(actor: Actor) -> QuerySet[RequestTemplate]:
+    return RequestTemplate.objects.filter(hospital=actor.hospital_id)
+
+
+def own_template(actor: Actor, template_id: UUID) -> RequestTemplate:
+    """A template of the actor's hospital, locked until the transaction ends.
+
+    Raises:
+        NotFound: there is none in the actor's hospital.
+    """
+    found = own_templates(actor).select_for_update().filter(pk=template_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:

@@ -75,6 +75,28 @@ class TransportMode(models.TextChoices):
     OWN = "own"
 
 
+class Speciality(models.TextChoices):
+    ANAESTHESIA = "anaesthesia"
+    INTERNAL_MEDICINE = "internal-medicine"
+    CARDIOLOGY = "cardiology"
+    PNEUMOLOGY = "pneumology"
+    NEPHROLOGY = "nephrology"
+    GASTROENTEROLOGY = "gastroenterology"
+    ONCOLOGY = "oncology"
+    NEUROLOGY = "neurology"
+    NEUROSURGERY = "neurosurgery"
+    SURGERY = "surgery"
+    TRAUMA = "trauma"
+    CARDIAC_SURGERY = "cardiac-surgery"
+    VASCULAR_SURGERY = "vascular-surgery"
+    BURNS = "burns"
+    PAEDIATRICS = "paediatrics"
+    NEONATOLOGY = "neonatology"
+    OBSTETRICS = "obstetrics"
+    PSYCHIATRY = "psychiatry"
+    REHABILITATION = "rehabilitation"
+
+
 class Capacity(models.Model):
     """A unit's figure for one category. ``available`` is derived, never stored."""
 
@@ -154,6 +176,34 @@ class Request(models.Model):
         indexes = [
             models.Index(fields=["-created_at"], name="request_by_time"),
             models.Index(fields=["origin", "-created_at"], name="request_by_origin"),
+        ]
+
+
+class RequestTemplate(models.Model):
+    """What a hospital's physicians of one speciality usually ask for. Codes only; it has no name of its own."""
+
+    id = models.UUIDField(primary_key=True, editable=False)  # made by the client
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="request_templates")
+    speciality = models.CharField(max_length=20, choices=Speciality)
+    category = models.CharField(max_length=12, choices=Category)
+    capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
+    urgency = models.CharField(max_length=8, choices=Urgency)
+    age_band = models.CharField(max_length=12, choices=AgeBand, blank=True)
+    transport_mode = models.CharField(max_length=12, choices=TransportMode, blank=True)
+    version = models.PositiveIntegerField(default=1)  # If-Match
+
+    class Meta:
+        constraints = [
+            # Two chips that look the same would make a tired thumb wonder which one.
+            models.UniqueConstraint(
+                fields=["hospital", "speciality", "category", "capabilities", "urgency", "age_band", "transport_mode"], name="template_once"
+            ),
+            models.CheckConstraint(condition=Q(speciality__in=Speciality.values), name="template_speciality_known"),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="template_category_known"),
+            models.CheckConstraint(condition=Q(capabilities__contained_by=Capability.values), name="template_capabilities_known"),
+            models.CheckConstraint(condition=Q(urgency__in=Urgency.values), name="template_urgency_known"),
+            models.CheckConstraint(condition=Q(age_band__in=["", *AgeBand.values]), name="template_age_band_known"),
+            models.CheckConstraint(condition=Q(transport_mode__in=["", *TransportMode.values]), name="template_transport_mode_known"),
         ]
 
 

@@ -188,7 +188,7 @@ class RequestOut(serializers.ModelSerializer):
 
     class Meta:
         model = Request
-        fields = (
+        fields: tuple[str, ...] = (
             *("id", "origin", "requester", "role", "category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
             *("created_at", "closed_at", "candidates"),
         )
@@ -211,3 +211,10 @@ class RequestPage(serializers.Serializer):
 
 class RequestDetail(RequestOut):
     candidates = CandidateDetail(many=True)
+    similar = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="The origin's other open requests that may be about the same need; empty for who was asked.",
+    )
+
+    class Meta(RequestOut.Meta):
+        fields = (*RequestOut.Meta.fields, "similar")

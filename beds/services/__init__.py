@@ -9,16 +9,21 @@ from beds.services.clocks import sweep
 from beds.services.figures import Figures, update_capacity
 from beds.services.moving import cancel_request, take_step
 from beds.services.reading import read_request, read_requests
+from beds.services.templates import Template, delete_template, read_templates, save_template
 
 __all__ = [
     "Asked",
     "Figures",
     "Need",
+    "Template",
     "cancel_request",
     "create_request",
+    "delete_template",
     "read_board",
     "read_request",
     "read_requests",
+    "read_templates",
+    "save_template",
     "sweep",
     "take_step",
     "update_capacity",

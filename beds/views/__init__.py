@@ -54,7 +54,7 @@ class CapacityView(APIView):
     def put(self, request: HttpRequest, capacity_id: UUID) -> Response:
         """Report a figure of the own hospital."""
         figures = services.Figures(**parsed(serializers.FiguresIn, request.data))
-        version = _version(request)
+        version = version_seen(request)
         capacity = services.update_capacity(actor=request.actor, capacity_id=capacity_id, version=version, figures=figures)
         return Response(serializers.UnitFigures(unit_row(capacity, is_stale=False)).data)
 
@@ -128,11 +128,12 @@ class StepView(APIView):
         return Response(serializers.CandidateOut(candidate, context={"actor": request.actor}).data)
 
 
-def _version(request: HttpRequest) -> int:
+def version_seen(request: HttpRequest, of: str = "capacity") -> int:
+    """Raises: Invalid: ``capacity.version_missing``, or that of another part."""
     try:
         return int(request.headers["If-Match"].strip('"'))
     except (KeyError, ValueError):
-        raise Invalid("capacity.version_missing", "Send If-Match with the version you have seen.") from None
+        raise Invalid(f"{of}.version_missing", "Send If-Match with the version you have seen.") from None
 
 
 def _asked(given: dict[str, Any]) -> services.Asked:

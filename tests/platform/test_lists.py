@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
-from beds.models import Capacity
+from beds.models import Capacity, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
@@ -61,6 +61,12 @@ class Scene:
 
     def requests(self) -> None:
         self.ward.many(MORE, "uni", "nord", "mitte")
+
+    def templates(self) -> None:
+        present = RequestTemplate.objects.filter(hospital_id=self.night.kreis.id).count()
+        for age in ("neonate", "infant", "child", "adolescent"):
+            need = {"category": "ward", "urgency": "stat" if present else "asap", "age_band": age}
+            RequestTemplate.objects.create(id=uuid4(), hospital_id=self.night.kreis.id, speciality="surgery", **need)
 
     def history(self) -> None:
         self.asked.at("uni", *["request-info", "answer-info"] * MORE)
@@ -119,6 +125,7 @@ LISTS = {
     "directory": Listed(registrar, Scene.people),
     "duty": Listed(registrar, Scene.people),
     "members/pending": Listed(registrar, Scene.people),
+    "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),
     "requests/{request_id}": Listed(physician, Scene.history),
     "session": Listed(registrar, Scene.people),
