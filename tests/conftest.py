@@ -28,3 +28,11 @@ def night(django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch
     with django_db_blocker.unblock():
         yield Night(monkeypatch)
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def shared_night(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Night]:
+    """One night for a whole module, for where everybody is refused and nothing changes: a module names it ``night``."""
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as monkeypatch:
+        yield Night(monkeypatch)
+        connection.close()

@@ -26,6 +26,11 @@ FORMS = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
 EVERYBODY = ["anonymous", "pending", "adler", "former_colleague", "revoked_device"]
 
 
+@pytest.fixture(scope="module")
+def night(shared_night: Night) -> Night:
+    return shared_night
+
+
 @pytest.mark.parametrize("who", EVERYBODY)
 def test_every_answer_forbids_scripts_of_others_frames_and_guessing(night: Night, who: str) -> None:
     for address in [*ADDRESSES, f"/audit/logs/{uuid4()}/checkpoint"]:

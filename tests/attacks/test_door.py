@@ -14,6 +14,11 @@ READINGS = [b"[" * 200_000, b'{"a":' * 100_000, b'{"token":"a","token":"b"}', b'
 BROWSER = {"cookie": f"csrftoken={CSRF}", "x-csrftoken": CSRF}
 
 
+@pytest.fixture(scope="module")
+def night(shared_night: Any) -> Any:
+    return shared_night
+
+
 @pytest.mark.parametrize("method", ["FRAU-MUSTER-ZIMMER-4", "TRACE", "CONNECT", "PROPFIND", "A" * 70_000])
 def test_a_method_is_no_way_to_write_into_logs_metrics_and_audit(night: Any, method: str) -> None:
     answer = knock(method, "/api/v1/directory")

@@ -12,6 +12,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.models import Log
+from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.messaging.people import sent, start_talk
 
@@ -109,9 +110,15 @@ def test_every_route_and_method_has_a_row() -> None:
     assert dict(served(get_resolver().url_patterns)) == {route: set(methods) for route, methods in TABLE.items()}
 
 
-@pytest.fixture
-def world(night: Night, ward: Any) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def night(shared_night: Night) -> Night:
+    return shared_night
+
+
+@pytest.fixture(scope="module")
+def world(night: Night) -> dict[str, str]:
     """Something that exists for every placeholder, none of it the outsider's."""
+    ward = Ward(night)
     asked, talk = ward.asks("uni"), start_talk(night)
     file = uuid4()
     announced = night.adler.post("attachments", {"id": file, "conversation": talk.id, "size": 1, "sha256": "A" * 43})

@@ -24,6 +24,11 @@ CURSORS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def night(shared_night: Any) -> Any:
+    return shared_night
+
+
 @pytest.mark.parametrize("cursor", [*(b64encode(given.encode()).decode() for given in CURSORS), "abc", "%ff"])
 def test_a_cursor_is_one_of_ours_or_refused(night: Any, cursor: str) -> None:
     answer = night.adler.get(f"requests?cursor={cursor}")

@@ -44,6 +44,11 @@ OPEN = {
 }
 
 
+@pytest.fixture(scope="module")
+def night(shared_night):
+    return shared_night
+
+
 def test_every_endpoint_is_in_the_table():
     assert {str(pattern.pattern) for pattern in urlpatterns} == set(TABLE) | OPEN
 
