@@ -43,6 +43,21 @@ class Member(models.Model):
         indexes = [models.Index(fields=["principal", "conversation"], condition=Q(removed_at=None), name="member_by_principal")]
 
 
+class AwaitedMember(models.Model):
+    """Somebody to whom epochs are sealed already and who does not belong yet: what is looked up, rung, pushed and logged asks ``Member``
+    alone, so it cannot forget to leave these out. ``messaging.admission.admit`` makes members of them.
+    """
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="awaited")
+    principal = models.UUIDField()
+    kind = models.CharField(max_length=8)  # identity.models.PrincipalKey.Kind
+    hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT)
+    added_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["conversation", "principal"], name="awaitedmember_once")]
+
+
 class Epoch(models.Model):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="epochs")
     number = models.PositiveIntegerField()

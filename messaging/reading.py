@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from identity.actors import Actor
 from identity.services import current_keys
 from messaging import access
 from messaging.commands import read_hospitals
-from messaging.models import Acknowledgement, Conversation, Epoch, EpochWrap, Member, Message, Receipt
+from messaging.models import Acknowledgement, AwaitedMember, Conversation, Epoch, EpochWrap, Member, Message, Receipt
 from messaging.services import recipients_of
 from wardline_client.protocol.encoding import encode
 
@@ -43,7 +43,7 @@ def conversation(actor: Actor, conversation_id: UUID) -> dict[str, Any]:
     found = access.conversation(actor, conversation_id)
     described = _described(access.conversations(actor).filter(pk=found.pk), actor)[0]
     described.pop("candidate_changed_at")
-    keys = current_keys(UUID(str(member["principal"])) for member in described["members"])
+    keys = current_keys(UUID(str(row["principal"])) for row in described["members"] + described["awaited"])
     receipts = list(
         Receipt.objects.filter(conversation=found, delivered_sequence__gt=0).order_by("person_id").values("person", "delivered_sequence")
     )
@@ -87,11 +87,17 @@ def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[di
             delivered_sequence=Coalesce(Subquery(delivered), 0),
         )
     )  # fmt: skip
-    members: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    present = Member.objects.filter(conversation__in=[row["id"] for row in rows], removed_at=None).order_by("principal")
-    for conversation_id, principal, kind, hospital in present.values_list("conversation", "principal", "kind", "hospital"):
-        members[conversation_id].append({"principal": principal, "kind": kind, "hospital": hospital})
-    return [row | {"members": members[row["id"]]} for row in rows]
+    here = [row["id"] for row in rows]
+    belonging = _principals(Member.objects.filter(conversation__in=here, removed_at=None), is_awaited=False)
+    awaited = _principals(AwaitedMember.objects.filter(conversation__in=here), is_awaited=True)
+    groups: dict[tuple[UUID, bool], list[dict[str, Any]]] = defaultdict(list)
+    for conversation_id, principal, kind, hospital, is_awaited in belonging.union(awaited).order_by("principal"):
+        groups[conversation_id, is_awaited].append({"principal": principal, "kind": kind, "hospital": hospital})
+    return [row | {"members": groups[row["id"], False], "awaited": groups[row["id"], True]} for row in rows]
+
+
+def _principals(rows: "QuerySet[Any]", *, is_awaited: bool) -> "QuerySet[Any, Any]":
+    return rows.annotate(is_awaited=Value(is_awaited)).values_list("conversation", "principal", "kind", "hospital", "is_awaited")
 
 
 def _message(message: Message) -> dict[str, Any]:

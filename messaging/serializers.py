@@ -98,6 +98,7 @@ class ConversationShape(serializers.Serializer):
     delivered_sequence = serializers.IntegerField(help_text="What this person's devices have stored.")
     last_at = serializers.DateTimeField(allow_null=True)
     members = MemberShape(many=True)
+    awaited = MemberShape(many=True, help_text="Sealed to already, and given nothing until they are admitted.")
     candidate = serializers.UUIDField(allow_null=True, help_text="The bed request's candidate that this conversation is about.")
     request = serializers.UUIDField(allow_null=True, help_text="That candidate's bed request; also when it is over.")
 
@@ -110,7 +111,7 @@ class ReceiptShape(serializers.Serializer):
 class ConversationDetailShape(ConversationShape):
     recipients = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2),
-        help_text="`to` of a new epoch: [principal, kid].",
+        help_text="`to` of a new epoch: [principal, kid] of members and awaited.",
     )
     receipts = ReceiptShape(many=True)
 

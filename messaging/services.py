@@ -1,8 +1,8 @@
 """What people do with conversations and messages.
 
 Invariant: each function is one transaction with its audit records in it; whoever loses a race gets a domain error and
-has changed nothing. Nobody is sealed to who is not a member, and no member is left out, with the keys that are
-current at that moment.
+has changed nothing. Nobody is sealed to who is neither member nor awaited, and none of these is left out, with the keys
+that are current at that moment.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -20,9 +20,10 @@ from identity.actors import Actor
 from identity.models import Hospital, PrincipalKey
 from identity.services import current_keys
 from messaging import access
+from messaging.admission import admit
 from messaging.commands import Outcome, run
 from messaging.envelopes import FORGED, Envelope, SealedEpoch, check_epoch, check_message
-from messaging.models import Conversation, Epoch, EpochWrap, Member
+from messaging.models import AwaitedMember, Conversation, Epoch, EpochWrap, Member
 from messaging.pushes import owe_push
 from messaging.receipts import Acknowledge, Deliver
 from messaging.sending import Send
@@ -33,6 +34,7 @@ __all__ = [
     "Envelope",
     "SealedEpoch",
     "acknowledge_message",
+    "admit",
     "create_conversation",
     "create_epoch",
     "mark_delivered",
@@ -70,12 +72,20 @@ def acknowledge_message(*, actor: Actor, conversation_id: UUID, message_id: UUID
 
 @transaction.atomic
 def create_conversation(
-    *, actor: Actor, id: UUID, kind: str, members: Collection[UUID], epoch: SealedEpoch, role: UUID | None = None
+    *,
+    actor: Actor,
+    id: UUID,
+    kind: str,
+    members: Collection[UUID],
+    epoch: SealedEpoch,
+    role: UUID | None = None,
+    awaited: Collection[UUID] = (),
 ) -> tuple[Conversation, bool]:
     """A conversation with its first epoch; ``False`` beside it when it was here already, made of the same bytes by
     the same person.
 
-    The archives of all members' hospitals are members too, and so is the actor, unless the role acted in is.
+    The archives of all members' hospitals are members too, and so is the actor, unless the role acted in is. The epoch is sealed to the
+    ``awaited`` as well, and to the archives of theirs; they learn of it when they are admitted.
 
     Raises:
         Invalid: the epoch breaks the protocol, or is not the first (``epoch.not_first``), or names another retention
@@ -89,7 +99,8 @@ def create_conversation(
     if header.epoch != 1:
         raise Invalid("epoch.not_first", "A conversation begins with epoch 1.")
     _require_role(actor, header, role)
-    keys = _reachable(actor, {*members, *(() if role and role in members else (actor.person_id,))})
+    present = {*members, *(() if role and role in members else (actor.person_id,))}
+    keys = _reachable(actor, {*present, *awaited})
     _require_recipients(header, keys.values())
     retention = Hospital.objects.values_list("retention_class", flat=True).get(pk=actor.hospital_id)
     _require_retention(header, retention)
@@ -99,13 +110,12 @@ def create_conversation(
     if not is_new:
         _require_same(actor, made, epoch)
         return made, False
-    Member.objects.bulk_create(
-        Member(conversation=made, principal=key.principal, kind=key.kind, hospital_id=key.hospital_id) for key in keys.values()
-    )
+    belonging = _store_members(made, keys, present)
     _store_epoch(actor, made, epoch, header)
-    hospitals = sorted({key.hospital_id for key in keys.values()})
-    record(event=_event("messaging.create_conversation", actor, made.pk, hospitals, role=role, detail={"kind": kind, "members": len(keys)}))
-    _ring(keys, {"t": "conversation", "conversation": made.pk})
+    hospitals = sorted({key.hospital_id for key in belonging})
+    detail = {"kind": kind, "members": len(belonging)}
+    record(event=_event("messaging.create_conversation", actor, made.pk, hospitals, role=role, detail=detail))
+    _ring((key.principal for key in belonging), {"t": "conversation", "conversation": made.pk})
     return made, True
 
 
@@ -131,7 +141,8 @@ def create_epoch(*, actor: Actor, conversation_id: UUID, epoch: SealedEpoch) -> 
     if conversation.closed_at is not None:
         raise Conflict("conversation.closed", "This conversation is closed.")
     members = list(Member.objects.filter(conversation=conversation, removed_at=None))
-    _require_recipients(header, current_keys(member.principal for member in members).values())
+    awaited = AwaitedMember.objects.filter(conversation=conversation).values_list("principal", flat=True)
+    _require_recipients(header, current_keys({*awaited, *(member.principal for member in members)}).values())
     _require_retention(header, conversation.retention)
     _store_epoch(actor, conversation, epoch, header)
     Conversation.objects.filter(pk=conversation.pk).update(epoch=header.epoch)
@@ -186,6 +197,21 @@ def _reachable(actor: Actor, principals: set[UUID]) -> dict[UUID, PrincipalKey]:
     hospitals = {key.hospital_id for key in keys.values()}
     archives = PrincipalKey.objects.filter(kind=PrincipalKey.Kind.ARCHIVE, hospital__in=hospitals, replaced_at=None)
     return keys | {key.principal: key for key in archives}
+
+
+def _store_members(made: Conversation, keys: dict[UUID, PrincipalKey], present: set[UUID]) -> list[PrincipalKey]:
+    """Who belongs from the start; the others, and the archives of hospitals of which nobody does, are awaited."""
+    hospitals = {keys[principal].hospital_id for principal in present}
+
+    def belongs(key: PrincipalKey) -> bool:
+        return key.principal in present or (key.kind == PrincipalKey.Kind.ARCHIVE and key.hospital_id in hospitals)
+
+    def row(key: PrincipalKey) -> dict[str, Any]:
+        return {"conversation": made, "principal": key.principal, "kind": key.kind, "hospital_id": key.hospital_id}
+
+    Member.objects.bulk_create(Member(**row(key)) for key in keys.values() if belongs(key))
+    AwaitedMember.objects.bulk_create(AwaitedMember(**row(key)) for key in keys.values() if not belongs(key))
+    return [key for key in keys.values() if belongs(key)]
 
 
 def _require_recipients(header: EpochHeader, keys: Iterable[PrincipalKey]) -> None:
