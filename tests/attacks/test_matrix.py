@@ -69,6 +69,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "board": {"GET": MEMBERS},
     V1 + "capacities/<uuid:capacity_id>": {"PUT": ABSENT},
     V1 + "requests": {"GET": MEMBERS, "POST": MEMBERS},
+    V1 + "request-templates": {"GET": MEMBERS},
+    V1 + "request-templates/<uuid:template_id>": {"PUT": ABSENT, "DELETE": ABSENT},
     V1 + "requests/<uuid:request_id>": {"GET": ABSENT},
     V1 + "requests/<uuid:request_id>/cancel": {"POST": ABSENT},
     V1 + "candidates/<uuid:candidate_id>/<slug:action>": {"POST": ABSENT},
@@ -82,6 +84,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     "readyz": {"GET": ANYONE},
     "metrics": {"GET": ANYONE},
 }
+VERSIONED = {V1 + "capacities/<uuid:capacity_id>", V1 + "request-templates/<uuid:template_id>"}
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
@@ -90,6 +93,12 @@ BODIES: dict[str, Any] = {
     V1 + "attachments": {"id": str(uuid4()), "conversation": "<uuid:conversation_id>", "size": 1, "sha256": "A" * 43},
     V1 + "capacities/<uuid:capacity_id>": {"staffed": 1, "occupied": 0, "blocked": 0},
     V1 + "requests/<uuid:request_id>/cancel": {"reason": "other"},
+    V1 + "request-templates/<uuid:template_id>": {
+        "speciality": "cardiology",
+        "category": "icu-high",
+        "capabilities": [],
+        "urgency": "stat",
+    },
     CONVERSATION + "/delivered": {"sequence": 1},
     ATTACHMENT + "/chunks/<int:number>": b"x",
 }
@@ -123,10 +132,13 @@ def world(night: Night) -> dict[str, str]:
     file = uuid4()
     announced = night.adler.post("attachments", {"id": file, "conversation": talk.id, "size": 1, "sha256": "A" * 43})
     assert announced.status_code == 201
+    template, wanted = uuid4(), BODIES[V1 + "request-templates/<uuid:template_id>"]
+    assert night.adler.put(f"request-templates/{template}", wanted, If_Match="0").status_code == 200
     log = Log.objects.values_list("id", flat=True).first() or uuid4()
     things: dict[str, UUID | str] = {"<uuid:conversation_id>": talk.id, "<uuid:message_id>": sent(night.adler, talk)}
     things |= {"<uuid:attachment_id>": file, "<int:number>": "0", "<uuid:capacity_id>": ward.figures["kreis"].pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
+    things |= {"<uuid:template_id>": template}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}
@@ -141,7 +153,7 @@ def call(caller: Any, route: str, method: str, world: dict[str, str], **headers:
     assert "<" not in url, "a placeholder the world lacks"
     if method == "GET":
         return caller.get(url)
-    return getattr(caller, method.lower())(url, body, **({"If_Match": "1"} if "capacities" in route else {}), **headers)
+    return getattr(caller, method.lower())(url, body, **({"If_Match": "1"} if route in VERSIONED else {}), **headers)
 
 
 @pytest.mark.parametrize(("route", "method"), CLOSED)
