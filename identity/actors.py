@@ -25,7 +25,7 @@ class Actor:
     """A person on a device, signed in, with the duty roles held right now.
 
     ``is_pending``: joined, but no registrar has vouched yet. Such a person has no role, is no registrar and may only look after the own
-    account.
+    account. ``is_auditor``: appointed by a registrar for a term that runs now (``AuditorTerm``).
     """
 
     person_id: UUID
@@ -41,6 +41,7 @@ class Actor:
     roles: frozenset[UUID]
     expires_at: datetime
     is_pending: bool = False
+    is_auditor: bool = False
 
     def agent(self, role: UUID | None = None) -> Agent:
         """This actor in the words of the audit log; ``role`` is the duty role acted in."""
@@ -67,6 +68,11 @@ class Actor:
         """Raises: Forbidden: ``registrar.required``."""
         if not self.is_registrar:
             raise Forbidden("registrar.required", "Only a registrar of the hospital may do this.")
+
+    def require_log_reader(self) -> None:
+        """The hospital's log is for its registrars and auditors. Raises: Forbidden: ``auditor.required``."""
+        if not (self.is_registrar or self.is_auditor):
+            raise Forbidden("auditor.required", "Only an auditor or a registrar of the hospital may see this.")
 
     def require_human(self) -> None:
         """An archive reads along; what a person answers for, it does not do. Raises: Forbidden: ``actor.not_human``."""
@@ -103,14 +109,18 @@ _SQL = """
             WHERE duty.person_id = person.id AND duty.ended_at IS NULL
                 AND role.closed_at IS NULL AND role.hospital_id = membership.hospital_id
         ),
-        sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %s, device.revoked_at IS NOT NULL
+        EXISTS (
+            SELECT FROM identity_auditorterm term
+            WHERE term.membership_id = membership.id AND term.ended_at IS NULL AND (term.until IS NULL OR term.until > %(now)s)
+        ),
+        sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %(now)s, device.revoked_at IS NOT NULL
     FROM identity_signin sign_in
     JOIN identity_device device ON device.id = sign_in.device_id
     JOIN identity_person person ON person.id = sign_in.person_id
     JOIN LATERAL (
         SELECT * FROM identity_membership WHERE person_id = person.id ORDER BY created_at DESC LIMIT 1
     ) membership ON true
-    WHERE sign_in.session_digest = %s
+    WHERE sign_in.session_digest = %(digest)s
 """
 
 
@@ -123,11 +133,11 @@ def resolve(session_key: str | None) -> Resolved:
     if not session_key:
         return Resolved(None)
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [timezone.now(), session_digest(session_key)])
+        cursor.execute(_SQL, {"now": timezone.now(), "digest": session_digest(session_key)})
         row = cursor.fetchone()
     if row is None:
         return Resolved(None)
-    *_, state, roles, is_over, is_revoked = row
+    *_, state, roles, is_auditor, is_over, is_revoked = row
     # The device first: it is what tells a client to wipe its store, and revocation ends the sign-in too.
     lapse = Lapse.DEVICE_REVOKED if is_revoked else Lapse.MEMBERSHIP_ENDED if state == "ended" else Lapse.SESSION_ENDED if is_over else None
     if lapse:
@@ -147,6 +157,7 @@ def resolve(session_key: str | None) -> Resolved:
         expires_at=row[10],
         roles=frozenset() if is_pending else frozenset(roles),
         is_pending=is_pending,
+        is_auditor=is_auditor and not is_pending,
     )
     return Resolved(actor)
 

@@ -89,6 +89,16 @@ class IsMember(BasePermission):
         return getattr(request, "actor", None) is not None
 
 
+class IsLogReader(IsActor):
+    """Registrars and auditors of the hospital."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        cast(ActorRequest, request).actor.require_log_reader()
+        return True
+
+
 class IsRegistrar(IsActor):
     """Registrars of the hospital."""
 

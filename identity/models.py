@@ -94,6 +94,40 @@ class Membership(models.Model):
         ]
 
 
+class AuditorTerm(models.Model):
+    """A member's time as an auditor: may read the hospital's log and take it out. Given and ended by a registrar."""
+
+    class Reason(models.TextChoices):
+        DATA_PROTECTION_OFFICER = "data_protection_officer"
+        DEPUTY = "deputy"
+        INTERNAL_AUDIT = "internal_audit"
+        EXTERNAL_AUDIT = "external_audit"
+        INVESTIGATION = "investigation"
+
+    class EndReason(models.TextChoices):
+        LEFT_OFFICE = "left_office"
+        DONE = "done"
+        MISTAKE = "mistake"
+        MEMBERSHIP_ENDED = "membership_ended"
+        TERM_OVER = "term_over"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="auditor_terms")
+    appointed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=32, choices=Reason)
+    started_at = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=32, choices=EndReason, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership"], condition=Q(ended_at=None), name="auditorterm_one_open"),
+            models.CheckConstraint(condition=Q(until=None) | Q(until__gt=F("started_at")), name="auditorterm_until_after_start"),
+            models.CheckConstraint(condition=Q(ended_at=None, end_reason="") | Q(ended_at__isnull=False), name="auditorterm_end_has_time"),
+        ]
+
+
 class Statement(models.Model):
     """A signed line of the key directory (protocol 4), stored exactly as signed."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import devices, directory, duty, enrolment, members, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, members, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -24,6 +24,8 @@ urlpatterns = [
     path("members/pending", members.PendingView.as_view()),
     path("members/<uuid:person>/approve", members.ApproveView.as_view()),
     path("members/<uuid:person>/end", members.EndView.as_view()),
+    path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
+    path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("units", members.UnitsView.as_view()),
     path("roles", members.RolesView.as_view()),
     path("partners", members.PartnersView.as_view()),

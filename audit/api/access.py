@@ -1,7 +1,7 @@
 """The only lookups of logs by id.
 
-Invariant: hashes are for everybody, events for the registrar of the hospital whose log it is; to everybody else such a log has no entries,
-whether it exists or not.
+Invariant: hashes are for everybody, events for the registrars and auditors of the hospital whose log it is; to everybody else such a log
+has no entries, whether it exists or not.
 """
 
 from uuid import UUID
@@ -31,14 +31,14 @@ def newest_checkpoint(log: UUID) -> Checkpoint:
     return checkpoint
 
 
-def log_of_registrar(actor: Actor, log: UUID | None = None) -> Log:
+def log_of_reader(actor: Actor, log: UUID | None = None) -> Log:
     """The log of the actor's own hospital; with ``log``, only if it is that one.
 
     Raises:
-        Forbidden: ``registrar.required``.
+        Forbidden: ``auditor.required``.
         NotFound: another hospital's, the operator's, none, or nothing has happened in the hospital yet.
     """
-    actor.require_registrar()
+    actor.require_log_reader()
     own = Log.objects.filter(hospital=actor.hospital_id).first()
     if own is None or log not in (None, own.id):
         raise NotFound

@@ -1,8 +1,8 @@
 """The logs as C2SP tlog-tiles has them: checkpoint, tiles of hashes, bundles of entries.
 
 Invariant: hashes and signatures are public, because a log that only its operator can read convinces nobody; they say nothing about what
-happened. Entries do, so they are for the hospital's registrar, and reading them is itself an event, committed before the first byte leaves.
-Nothing beyond the last signed checkpoint is served: what is served is immutable.
+happened. Entries do, so they are for the hospital's registrars and auditors, and reading them is itself an event, committed before the
+first byte leaves. Nothing beyond the last signed checkpoint is served: what is served is immutable.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from audit import tree
 from audit.api import tile_paths
-from audit.api.access import actor_of, log_of_registrar, newest_checkpoint
+from audit.api.access import actor_of, log_of_reader, newest_checkpoint
 from audit.checkpoints import origin_of, verifier_keys
 from audit.events import Event
 from audit.leaves import OPERATOR
@@ -79,7 +79,7 @@ class EntryBundle(APIView):
 
     def get(self, request: Request, log: UUID, index: str, width: str | None = None) -> HttpResponse:
         actor = actor_of(request)
-        log_of_registrar(actor, log)
+        log_of_reader(actor, log)
         tile = _signed_tile(log, "0", index, width)
         detail = {"first": tile.start, "count": tile.width}
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The registrar's calls of the audit log.
+"""The auditor's calls of the audit log.
 
 Invariant: whoever takes a log out of the house is in the log, before the first byte leaves.
 """
@@ -15,7 +15,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from audit.api.access import actor_of, log_of_registrar, newest_checkpoint
+from audit.api.access import actor_of, log_of_reader, newest_checkpoint
 from audit.api.export import bundle
 from audit.api.log_views import NEVER, AnyAccept
 from audit.events import Event
@@ -34,9 +34,9 @@ class Export(APIView):
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """The own hospital's whole log up to its newest checkpoint, for `wardline-verify`. Registrars only; audited."""
+        """The own hospital's whole log up to its newest checkpoint, for `wardline-verify`. Auditors and registrars; audited."""
         actor = actor_of(request)
-        log = log_of_registrar(actor)
+        log = log_of_reader(actor)
         checkpoint = newest_checkpoint(log.id)
         detail = {"size": checkpoint.size}
         with transaction.atomic():

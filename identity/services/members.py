@@ -17,6 +17,7 @@ from identity import access
 from identity.actors import Actor
 from identity.models import DeviceLink, Duty, Membership, Person, PrincipalKey, RoleSeal, SeedWrap
 from identity.services import statements
+from identity.services.auditors import end_terms
 from identity.services.duty import end_turns
 from identity.services.hospitals import add_generation, own_root, require_keys
 from identity.services.sign_in import end_sign_ins
@@ -68,6 +69,7 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
     # Seals before duties: taking duty locks the seal, so no duty begins behind our back.
     RoleSeal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
     end_turns(Duty.objects.filter(person=person_id))
+    end_terms(membership)
     SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
     PrincipalKey.objects.filter(principal=person_id, replaced_at=None).update(replaced_at=now)

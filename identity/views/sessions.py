@@ -32,6 +32,7 @@ class SessionSerializer(serializers.Serializer):  # type: ignore[type-arg]
     hospital = serializers.UUIDField(allow_null=True)
     state = serializers.ChoiceField(choices=STATES)
     is_registrar = serializers.BooleanField()
+    is_auditor = serializers.BooleanField()
     expires_at = serializers.DateTimeField(allow_null=True)
     idle_lock_seconds = serializers.IntegerField(allow_null=True)
     roles_on_duty = serializers.ListField(child=serializers.UUIDField())
@@ -168,7 +169,7 @@ def answer_signed_in(request: Request) -> Response:
 def _session(actor: Actor | None) -> dict[str, Any]:
     if actor is None:
         empty = dict.fromkeys(["person", "device", "hospital", "expires_at", "idle_lock_seconds"])
-        return {**empty, "state": "anonymous", "is_registrar": False, "roles_on_duty": []}
+        return {**empty, "state": "anonymous", "is_registrar": False, "is_auditor": False, "roles_on_duty": []}
     lock_after = Hospital.objects.values_list("idle_lock_after", flat=True).get(pk=actor.hospital_id)
     return {
         "person": actor.person_id,
@@ -176,6 +177,7 @@ def _session(actor: Actor | None) -> dict[str, Any]:
         "hospital": actor.hospital_id,
         "state": "pending" if actor.is_pending else "active",
         "is_registrar": actor.is_registrar,
+        "is_auditor": actor.is_auditor,
         "expires_at": actor.expires_at,
         "idle_lock_seconds": int(lock_after.total_seconds()),
         "roles_on_duty": sorted(actor.roles, key=str),

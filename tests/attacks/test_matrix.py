@@ -46,6 +46,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "members/pending": {"GET": REGISTRARS},
     V1 + "members/<uuid:person>/approve": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/end": {"POST": REGISTRARS},
+    V1 + "members/<uuid:person>/auditor": {"POST": REGISTRARS},
+    V1 + "members/<uuid:person>/auditor/end": {"POST": REGISTRARS},
     V1 + "units": {"POST": REGISTRARS},
     V1 + "roles": {"POST": REGISTRARS},
     V1 + "partners": {"POST": REGISTRARS},

@@ -158,7 +158,7 @@ def test_the_export_is_itself_an_event_before_the_first_byte(hospital, registrar
     assert len(b"".join(answer.streaming_content).splitlines()) == 3
 
 
-def test_nobody_but_the_registrar_takes_it(hospital, registrar, client):
+def test_no_colleague_takes_it(hospital, registrar, client):
     hospital.writes(1)
     hospital.publishes()
     colleague = Somebody(registrar.membership.hospital, is_registrar=False)
@@ -169,7 +169,7 @@ def test_nobody_but_the_registrar_takes_it(hospital, registrar, client):
     assert outsider.get(PATH).status_code == 404, "nothing has happened there yet"
     integrate(hospital.id)
     refusal = hospital.leaves()[-1]
-    assert (refusal["outcome"], refusal["detail"]["code"]) == ("refused", "registrar.required")
+    assert (refusal["outcome"], refusal["detail"]["code"]) == ("refused", "auditor.required")
     assert refusal["agent"]["person"] == str(colleague.person.pseudonym)
 
 
