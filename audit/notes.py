@@ -3,13 +3,58 @@
 Invariant: what is signed is the text up to and with its last newline; a key goes by its name and by an id that depends on both. No Django.
 """
 
+import binascii
 import hashlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ED25519 = b"\x01"
+ROOT_BYTES = 32
+KEY_ID_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A checkpoint that was read. ``body`` is what its signatures are over; they are ``(name, key id, signature)``."""
+
+    origin: str
+    size: int
+    root: bytes
+    body: bytes
+    signatures: list[tuple[str, bytes, bytes]]
+
+
+def parse(note: str) -> Note | None:
+    """``None`` for what is no signed checkpoint. Whether a signature holds is not looked at."""
+    text, separator, lines = note.rpartition("\n\n")
+    fields = text.split("\n")
+    signatures = parse_signatures(lines)
+    try:
+        size, root = int(fields[1]), b64decode(fields[2], validate=True)
+    except (ValueError, IndexError):
+        return None
+    if not separator or not fields[0] or not signatures or len(root) != ROOT_BYTES or str(size) != fields[1] or size < 0:
+        return None
+    return Note(fields[0], size, root, f"{text}\n".encode(), signatures)
+
+
+def parse_signatures(lines: str) -> list[tuple[str, bytes, bytes]]:
+    """``(name, key id, signature)`` of every line; none at all when one of them is no signature line."""
+    found = []
+    for line in lines.removesuffix("\n").split("\n"):
+        dash, _, rest = line.partition(" ")
+        name, _, encoded = rest.partition(" ")
+        try:
+            signature = b64decode(encoded, validate=True)
+        except (ValueError, binascii.Error):
+            return []
+        if dash != "\u2014" or not name or len(signature) <= KEY_ID_BYTES:
+            return []
+        found.append((name, signature[:KEY_ID_BYTES], signature[KEY_ID_BYTES:]))
+    return found
 
 
 def checkpoint_text(*, origin: str, size: int, root: bytes) -> str:
@@ -35,7 +80,7 @@ def sign(text: str, *, name: str, key: Ed25519PrivateKey) -> str:
 
 
 def key_id(name: str, typed_public_key: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + typed_public_key).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + typed_public_key).digest()[:KEY_ID_BYTES]
 
 
 def _public(key: Ed25519PrivateKey) -> bytes:

@@ -21,15 +21,7 @@ class Published:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.size, self.root = self._read()
-
-    def _read(self) -> tuple[int, bytes | None]:
-        """Size and root of the last note; size 0 and no root when there is none."""
-        try:
-            lines = self._path.read_text(encoding="utf-8").split("\n")
-        except FileNotFoundError:
-            return 0, None
-        return int(lines[1]), b64decode(lines[2], validate=True)
+        self.size, self.root = _read(path)
 
     def write(self, note: str) -> None:
         draft = self._path.with_suffix(".draft")
@@ -48,8 +40,25 @@ class Published:
 @contextmanager
 def published(log: UUID) -> Iterator[Published]:
     """Hold the note of ``log``; a second signer waits."""
-    folder = Path(settings.STATE_DIR) / "published-checkpoints"
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{log}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield Published(folder / f"{log}.note")
+
+
+def last_published(log: UUID) -> tuple[int, bytes | None]:
+    """Size and root of the last note, for looking: nothing is held. Size 0 and no root when there is none."""
+    return _read(_folder() / f"{log}.note")
+
+
+def _folder() -> Path:
+    return Path(settings.STATE_DIR) / "published-checkpoints"
+
+
+def _read(path: Path) -> tuple[int, bytes | None]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        return 0, None
+    return int(lines[1]), b64decode(lines[2], validate=True)

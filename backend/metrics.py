@@ -7,10 +7,9 @@ import secrets
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-from audit.models import IndexEntry, Pending
+from audit.status import oldest_pending_seconds
 
 REQUESTS = Counter("wardline_requests", "Requests answered", ["method", "route", "status"])
 LATENCY = Histogram("wardline_request_seconds", "Time to answer, in seconds", ["method", "route"])
@@ -20,7 +19,7 @@ AUDIT_PENDING_AGE = Gauge("wardline_audit_pending_age_seconds", "Age of the olde
 def metrics(request: HttpRequest) -> HttpResponse:
     if not _may_read(request):
         return HttpResponse(status=404)
-    AUDIT_PENDING_AGE.set(_oldest_pending_age())
+    AUDIT_PENDING_AGE.set(oldest_pending_seconds())
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -30,9 +29,3 @@ def _may_read(request: HttpRequest) -> bool:
         return secrets.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
     # A proxy on the same machine connects from loopback too, and says for whom.
     return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
-
-
-def _oldest_pending_age() -> float:
-    oldest = Pending.objects.order_by("event").values_list("event", flat=True).first()
-    entry = IndexEntry.objects.filter(event=oldest).values_list("at", flat=True).first() if oldest else None
-    return (timezone.now() - entry).total_seconds() if entry else 0.0

@@ -1,0 +1,52 @@
+"""``manage.py audit_status``: how the logs are doing. Exit code 0 when all is well, 1 when something needs a person."""
+
+import dataclasses
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from audit.leaves import OPERATOR
+from audit.status import LogStatus, Status, status
+
+SENTENCES = {
+    "unsequenced": "Events have been waiting for their place in a log: is the worker running?",
+    "no_key": "AUDIT_KEY_FILE holds no usable key, so nothing can be signed.",
+    "set_back": "Less is in the database than was published: it was set back, or leaves were removed. Nothing more is signed.",
+    "unsigned": "The log has grown and is not signed: is the worker running, or did it refuse a fork (audit.fork_refused)?",
+}
+
+
+class Command(BaseCommand):
+    help = "Say how the audit logs are doing; exit code 1 when something needs a person."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="a JSON object instead of text")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = status()
+        if options["json"]:
+            self.stdout.write(json.dumps(_facts(found), default=str))
+        else:
+            self.stdout.write("\n".join(_lines(found)))
+        if found.problems:
+            sys.exit(1)
+
+
+def _facts(found: Status) -> dict[str, Any]:
+    return dataclasses.asdict(found) | {"problems": [{"code": code, "log": log} for code, log in found.problems]}
+
+
+def _lines(found: Status) -> list[str]:
+    lines = [f"waiting: {found.pending} events, the oldest for {found.oldest_seconds:.0f} s"]
+    lines += [_line(log) for log in found.logs]
+    lines += [f"! {log or 'all logs'}: {code}. {SENTENCES[code]}" for code, log in found.problems]
+    return lines if found.problems else [*lines, "all is well"]
+
+
+def _line(log: LogStatus) -> str:
+    whose = "operator" if log.hospital == OPERATOR else f"hospital {log.hospital}"
+    signed = f"signed {log.signed} at {log.signed_at:%Y-%m-%d %H:%M:%S} UTC" if log.signed_at else "never signed"
+    return f"log {log.id} ({whose}): {log.size} leaves, {signed}, published {log.published}"
