@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from beds.transitions import COMMITTED, REASONS, TERMINAL, State
-from identity.models import DutyRole, Hospital, Person, Unit
+from identity.models import Device, DutyRole, Hospital, Person, Unit
 from messaging.models import Conversation
 
 
@@ -222,6 +222,7 @@ class Candidate(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
+    offers: "list[SignedStep]"  # what the destination signed, at most one; where ``beds.access`` looked it up
 
     class Meta:
         constraints = [
@@ -283,3 +284,27 @@ class Transition(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="transition_reason_known")]
+
+
+class SignedStep(models.Model):
+    """What a device signed when a bed was promised or taken (protocol 12), exactly as signed; a trigger refuses every change."""
+
+    class Kind(models.TextChoices):
+        OFFER = "offer"
+        ACCEPTANCE = "acceptance"
+
+    candidate = models.ForeignKey(Candidate, on_delete=models.PROTECT, related_name="signed_steps")
+    kind = models.CharField(max_length=12, choices=Kind)
+    header = models.BinaryField(max_length=2048)
+    signature = models.BinaryField(max_length=64)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    # The last statement of the key directory when this was signed: a receipt shows the device's chain as it was then, whenever it is made.
+    directory_place = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["candidate", "kind"], name="signedstep_once"),
+            models.CheckConstraint(condition=Q(kind__in=["offer", "acceptance"]), name="signedstep_kind_known"),
+        ]

@@ -13,7 +13,11 @@ from rest_framework import serializers
 from beds import access
 from beds.models import AgeBand, Candidate, Capability, Capacity, Category, Hold, Request, Sex, Transition, TransportMode, Urgency
 from beds.services.asking import ASKED_AT_MOST
-from beds.transitions import HOLD_MINUTES, REASONS, STEPS, TERMINAL, State, actions_from
+from beds.services.receipts import as_json
+from beds.transitions import REASONS, STEPS, TERMINAL, State, actions_from
+from messaging.envelopes import refusal
+from wardline_client.protocol import ProtocolError, Signed, decode
+from wardline_client.protocol.promises import MAX_PROMISE
 
 FIGURE_AT_MOST = 10_000
 
@@ -100,13 +104,24 @@ class NewRequest(serializers.Serializer):
     candidates = NewCandidate(many=True, allow_empty=False, max_length=ASKED_AT_MOST)  # type: ignore[call-arg]
 
 
+class SignedHeader(serializers.Serializer):
+    h = serializers.CharField(max_length=MAX_PROMISE * 4 // 3 + 1, trim_whitespace=False)
+    s = serializers.CharField(max_length=86, trim_whitespace=False)
+
+    def validate(self, attrs: dict[str, str]) -> Any:
+        """Raises: Invalid: ``encoding.not_canonical``."""
+        try:
+            return Signed(decode(attrs["h"]), decode(attrs["s"]))
+        except ProtocolError as error:
+            raise refusal(error) from None
+
+
 class StepIn(serializers.Serializer):
     role = serializers.UUIDField(required=False, allow_null=True)
     # Not a ChoiceField: an unknown one is answered with the step's own codes (``reason.unknown``).
     reason = serializers.CharField(required=False, allow_blank=True, max_length=32, help_text=", ".join(sorted(REASONS)))
-    capacity = serializers.UUIDField(required=False, allow_null=True)
-    bed = serializers.UUIDField(required=False, allow_null=True)
-    hold_minutes = serializers.ChoiceField(HOLD_MINUTES, required=False)
+    offer = SignedHeader(required=False, allow_null=True, help_text="For hold: what the acting device signs (protocol 12).")
+    acceptance = SignedHeader(required=False, allow_null=True, help_text="For confirm: the same for the origin.")
 
 
 class CancelIn(serializers.Serializer):
@@ -134,6 +149,7 @@ class CandidateOut(serializers.ModelSerializer):
 
     state = serializers.ChoiceField([(state.value, state.name) for state in State])
     hold = serializers.SerializerMethodField()
+    offer = serializers.SerializerMethodField(help_text="What the destination signed, while the bed is held: the origin's device accepts this.")
     actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
 
     class Meta:
@@ -148,6 +164,7 @@ class CandidateOut(serializers.ModelSerializer):
             "acknowledge_by",
             "escalation",
             "hold",
+            "offer",
             "version",
             "changed_at",
             "actions",
@@ -158,6 +175,10 @@ class CandidateOut(serializers.ModelSerializer):
         """The promise while there is one; a hold that has ended is history."""
         has_hold = candidate.state not in TERMINAL and hasattr(candidate, "hold")
         return HoldOut(candidate.hold).data if has_hold else None
+
+    @extend_schema_field(SignedHeader(allow_null=True))
+    def get_offer(self, candidate: Candidate) -> dict[str, str] | None:
+        return as_json(candidate.offers[0]) if candidate.state == State.HELD and candidate.offers else None
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
     def get_actions(self, candidate: Candidate) -> list[str]:

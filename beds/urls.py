@@ -3,7 +3,7 @@
 from django.urls import path
 
 from beds import views
-from beds.views import templates
+from beds.views import receipts, templates
 
 urlpatterns = [
     path("board", views.BoardView.as_view()),
@@ -13,5 +13,6 @@ urlpatterns = [
     path("requests", views.RequestsView.as_view()),
     path("requests/<uuid:request_id>", views.RequestView.as_view()),
     path("requests/<uuid:request_id>/cancel", views.CancelView.as_view()),
+    path("candidates/<uuid:candidate_id>/receipt", receipts.ReceiptView.as_view()),
     path("candidates/<uuid:candidate_id>/<slug:action>", views.StepView.as_view()),
 ]

@@ -15,6 +15,7 @@ from backend.errors import Conflict, Invalid
 from beds import access
 from beds.models import Candidate, Request, Transition
 from beds.services.promises import database_now, end_promise, keep_promise, place_hold, turn_into_occupancy
+from beds.services.signing import Accepting, Signed, keep, read_signed, require_offer
 from beds.services.telling import Mover, mover, record_step, ring_board, tell
 from beds.transitions import CANCEL_REASONS, COMMITTED, OPEN, OTHER_CONFIRMED, STEPS, TERMINAL, State
 from identity.actors import Actor
@@ -30,42 +31,47 @@ def take_step(
     action: str,
     role: UUID | None = None,
     reason: str = "",
-    capacity: UUID | None = None,
-    bed: UUID | None = None,
-    hold_minutes: int = 30,
+    offer: Signed | None = None,
+    acceptance: Signed | None = None,
 ) -> Candidate:
-    """Take one action of ``transitions.STEPS`` that belongs to people.
+    """Take one action of ``transitions.STEPS`` that belongs to people; ``hold`` and ``confirm`` with what the acting device signed.
 
     Raises:
         NotFound: not a candidate of the actor's hospital. Forbidden: ``role.not_on_duty``, ``request.not_yours``.
-        Invalid: ``reason.unknown``; for ``hold`` what ``place_hold`` raises.
-        Conflict: ``candidate.wrong_state`` with the present state, ``offer.expired``, ``request.already_confirmed``, ``capacity.full``.
+        Invalid: ``reason.unknown``.
+        Conflict: ``candidate.wrong_state`` with the present state, ``offer.expired``, ``request.already_confirmed``.
+        DomainError: what ``read_signed`` and ``place_hold`` raise.
     """
     candidate = access.candidate_of(actor, candidate_id)
     actor.require_human()
     step = STEPS[action]
     by = mover(actor, access.role_to_act_in(actor, candidate, step.by, role))
     check_reason(step.reasons - {OTHER_CONFIRMED}, reason)
+    signed = {"hold": offer, "confirm": acceptance}
+    promise = read_signed(signed[action], actor=actor, candidate=candidate, action=action, role=by.role) if action in signed else None
     request = lock_request(candidate.request_id)
     access.require_role_still(actor, by.role)
-    if action == "confirm":
-        _confirm(request, candidate, by)
+    if isinstance(promise, Accepting):
+        _confirm(request, candidate, by, promise)
     else:
-        move(request, candidate, action, by=by, reason=reason)
-        if action == "hold":
-            place_hold(candidate=candidate, capacity_id=capacity, bed_id=bed, minutes=hold_minutes)
+        move(request, candidate, action, by=by, reason=reason, digest=promise and promise.digest)
+        if promise:
+            place_hold(candidate=candidate, offer=promise.header)
             ring_board(candidate.hospital_id)
         tell(request, [candidate], by=by)
+    if promise:
+        keep(promise, actor=actor, candidate=candidate)
     return access.candidate_of(actor, candidate_id)
 
 
-def _confirm(request: Request, candidate: Candidate, by: Mover) -> None:
+def _confirm(request: Request, candidate: Candidate, by: Mover, accepting: Accepting) -> None:
     """Take one hospital's held bed and withdraw the request everywhere else."""
     candidates = list(request.candidates.order_by("pk"))
     if any(other.state in COMMITTED for other in candidates):
         state = next(one.state for one in candidates if one.pk == candidate.pk)
         raise Conflict("request.already_confirmed", "A bed at one hospital is confirmed for this request.", state=state)
-    move(request, candidate, "confirm", by=by)
+    move(request, candidate, "confirm", by=by, digest=accepting.digest)
+    require_offer(accepting, candidate)
     others = [other for other in candidates if other.pk != candidate.pk and other.state in OPEN]
     for other in others:
         move(request, other, "withdraw", by=by, reason=OTHER_CONFIRMED)
@@ -105,8 +111,11 @@ def lock_request(request_id: UUID) -> Request:
     return Request.objects.select_for_update().get(pk=request_id)
 
 
-def move(request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str = "") -> None:
-    """One row of the table: state, history, audit record, and the end of the promise when the state is the last.
+def move(
+    request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str = "", digest: bytes | None = None
+) -> None:
+    """One row of the table: state, history, audit record (with the ``digest`` of what was signed), and the end of the promise when the
+    state is the last.
 
     Raises:
         Conflict: ``candidate.wrong_state`` (``offer.expired`` for a confirm that came after the clock's own step) with the present state.
@@ -118,7 +127,7 @@ def move(request: Request, candidate: Candidate, action: str, *, by: Mover, reas
         raise _lost(candidate, action)
     candidate.state, candidate.reason, candidate.version, candidate.changed_at = step.target.value, reason, candidate.version + 1, now
     write_history(candidate, action, by=by, source=source, now=now)
-    record_step(by=by, verb=action, request=request, candidate=candidate, reason=reason, source=source)
+    record_step(by=by, verb=action, request=request, candidate=candidate, reason=reason, source=source, digest=digest)
     if step.target in TERMINAL:
         _end(request, candidate, source)
 

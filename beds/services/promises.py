@@ -13,10 +13,11 @@ from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
-from backend.errors import Conflict, Invalid, NotFound
+from backend.errors import Conflict, NotFound
 from beds.access import locked_capacity
 from beds.models import Bed, Candidate, Capacity, Hold
-from beds.transitions import HOLD_MINUTES
+from beds.transitions import State
+from wardline_client.protocol import Offer
 
 
 def database_now() -> datetime:
@@ -31,18 +32,18 @@ def live_holds(now: datetime) -> QuerySet[Hold]:
     return Hold.objects.filter(during__overlap=(now, None))
 
 
-def place_hold(*, candidate: Candidate, capacity_id: UUID | None, bed_id: UUID | None, minutes: int) -> Hold:
-    """Promise one place of a capacity, and the single bed if one is named, for ``minutes`` (15, 30 or 60).
+def place_hold(*, candidate: Candidate, offer: Offer) -> Hold:
+    """Promise what the signed offer says: one place of its capacity, and the single bed if it names one, for its minutes.
 
     Raises:
         NotFound: the capacity or bed is not the asked hospital's.
-        Conflict: ``capacity.full``, ``bed.taken``.
-        Invalid: ``hold.minutes``, ``capacity.which`` when none is named and the hospital does not have exactly one of the category.
+        Conflict: ``capacity.full``, ``bed.taken``, ``promise.mismatch`` when the capacity is of another unit or category than the offer says.
     """
-    if minutes not in HOLD_MINUTES:
-        raise Invalid("hold.minutes", "A bed is held for 15, 30 or 60 minutes.")
-    capacity = locked_capacity(candidate.hospital_id, capacity_id or _only_capacity(candidate))
-    bed = _locked_bed(capacity, bed_id) if bed_id else None
+    capacity = locked_capacity(candidate.hospital_id, offer.capacity)
+    for member, fact in {"unit": capacity.unit_id, "category": capacity.category}.items():
+        if getattr(offer, member) != fact:
+            raise mismatch(member, State.ACKNOWLEDGED)
+    bed = _locked_bed(capacity, offer.bed) if offer.bed else None
     now = database_now()
     live = list(live_holds(now).filter(capacity=capacity).values_list("place", "bed_id"))
     if len(live) >= capacity.staffed - capacity.occupied - capacity.blocked:
@@ -51,16 +52,14 @@ def place_hold(*, candidate: Candidate, capacity_id: UUID | None, bed_id: UUID |
         raise Conflict("bed.taken", "This bed is not free or already promised.")
     taken = {place for place, _ in live}
     place = next(number for number in count() if number not in taken)
-    until = now + timedelta(minutes=minutes)
+    until = now + timedelta(minutes=offer.minutes)
     return Hold.objects.create(candidate=candidate, capacity=capacity, bed=bed, place=place, during=(now, until), created_at=now)
 
 
-def _only_capacity(candidate: Candidate) -> UUID:
-    fitting = Capacity.objects.filter(unit__hospital=candidate.hospital_id, category=candidate.request.category)
-    found = list(fitting.values_list("pk", flat=True)[:2])
-    if len(found) != 1:
-        raise Invalid("capacity.which", "Say which unit's figure the bed is held from.")
-    return found[0]
+def mismatch(member: str, state: str) -> Conflict:
+    """What was signed is not what stands here; ``member`` is where they differ, ``state`` the candidate's, which stays."""
+    detail = "What was signed is not what stands here: read the request again, then sign again."
+    return Conflict("promise.mismatch", detail, member=member, state=str(state))
 
 
 def _locked_bed(capacity: Capacity, bed_id: UUID) -> Bed:
@@ -80,7 +79,7 @@ def keep_promise(candidate: Candidate) -> None:
     Capacity.objects.select_for_update(of=("self",)).get(holds__candidate=candidate)
     held = Hold.objects.filter(candidate=candidate, during__contains=database_now())
     if not held.update(during=_range(Func(F("during"), function="lower"), Value(None))):
-        raise Conflict("offer.expired", "The bed was held only until a time that has passed.", state=candidate.state)
+        raise Conflict("offer.expired", "The bed was held only until a time that has passed.", state=State.HELD.value)
 
 
 def end_promise(candidate: Candidate) -> bool:

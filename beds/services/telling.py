@@ -33,7 +33,9 @@ def mover(actor: Actor, role: UUID | None) -> Mover:
     return Mover(actor.agent(role), actor.person_id, role)
 
 
-def record_step(*, by: Mover, verb: str, request: Request, candidate: Candidate, reason: str = "", source: str = "") -> None:
+def record_step(
+    *, by: Mover, verb: str, request: Request, candidate: Candidate, reason: str = "", source: str = "", digest: bytes | None = None
+) -> None:
     detail: dict[str, str | int | list[str]] = {"state": str(candidate.state)}
     detail |= {"from": source} if source else {}
     detail |= {"reason": reason} if reason else {}
@@ -44,6 +46,7 @@ def record_step(*, by: Mover, verb: str, request: Request, candidate: Candidate,
             hospitals=[request.origin_id, candidate.hospital_id],
             subjects={"request": request.pk, "candidate": candidate.pk},
             detail=detail,
+            digest=digest,
         )
     )
 

@@ -96,13 +96,13 @@ def _check_depth(value: object, depth: int = 1) -> None:
             _check_depth(inner, depth + 1)
 
 
-def parse_object(data: bytes) -> dict[str, object]:
-    """Read the bytes of one JSON object, strictly.
+def parse_object(data: bytes, most: int = MAX_HEADER) -> dict[str, object]:
+    """Read the bytes of one JSON object, strictly; ``most`` bytes are looked at.
 
     Raises:
         ProtocolError: ``header.malformed`` or ``header.duplicate_key``.
     """
-    if len(data) > MAX_HEADER:
+    if len(data) > most:
         raise malformed("too long")
     try:
         value = json.loads(

@@ -21,6 +21,8 @@ CODES: Final = frozenset(
         "statement.no_chain",
         "statement.fork",
         "statement.revoked",
+        "promise.mismatch",
+        "promise.out_of_time",
     }
 )
 
