@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from backend.errors import Forbidden, Invalid, NotFound
-from beds.models import Candidate, Capacity, Request, RequestTemplate, SignedStep
+from beds.models import Candidate, Capacity, Request, RequestTemplate
 from beds.transitions import TERMINAL, Side
 from identity.access import partner_hospitals
 from identity.actors import Actor
@@ -93,9 +93,7 @@ def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
 
 def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
     theirs = Q(request__origin=actor.hospital_id) | Q(hospital=actor.hospital_id)
-    offers = SignedStep.objects.filter(kind=SignedStep.Kind.OFFER)
-    candidates = Candidate.objects.filter(theirs).select_related("hold__capacity")
-    return candidates.prefetch_related(Prefetch("signed_steps", offers, to_attr="offers"))
+    return Candidate.objects.filter(theirs).select_related("hold__capacity").prefetch_related("signed_steps")
 
 
 def sides_of(actor: Actor, candidate: Candidate, request: Request) -> set[Side]:

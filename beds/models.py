@@ -222,7 +222,6 @@ class Candidate(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
-    offers: "list[SignedStep]"  # what the destination signed, at most one; where ``beds.access`` looked it up
 
     class Meta:
         constraints = [

@@ -11,7 +11,20 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from beds import access
-from beds.models import AgeBand, Candidate, Capability, Capacity, Category, Hold, Request, Sex, Transition, TransportMode, Urgency
+from beds.models import (
+    AgeBand,
+    Candidate,
+    Capability,
+    Capacity,
+    Category,
+    Hold,
+    Request,
+    Sex,
+    SignedStep,
+    Transition,
+    TransportMode,
+    Urgency,
+)
 from beds.services.asking import ASKED_AT_MOST
 from beds.services.receipts import as_json
 from beds.transitions import REASONS, STEPS, TERMINAL, State, actions_from
@@ -149,7 +162,9 @@ class CandidateOut(serializers.ModelSerializer):
 
     state = serializers.ChoiceField([(state.value, state.name) for state in State])
     hold = serializers.SerializerMethodField()
-    offer = serializers.SerializerMethodField(help_text="What the destination signed, while the bed is held: the origin's device accepts this.")
+    offer = serializers.SerializerMethodField(
+        help_text="What the destination signed, while the bed is held: the origin's device accepts this."
+    )
     actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
 
     class Meta:
@@ -178,7 +193,8 @@ class CandidateOut(serializers.ModelSerializer):
 
     @extend_schema_field(SignedHeader(allow_null=True))
     def get_offer(self, candidate: Candidate) -> dict[str, str] | None:
-        return as_json(candidate.offers[0]) if candidate.state == State.HELD and candidate.offers else None
+        offers = [step for step in candidate.signed_steps.all() if step.kind == SignedStep.Kind.OFFER]
+        return as_json(offers[0]) if candidate.state == State.HELD and offers else None
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
     def get_actions(self, candidate: Candidate) -> list[str]:

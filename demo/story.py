@@ -29,6 +29,7 @@ from wardline_client.http import ApiError
 from wardline_client.protocol.bodies import Identity, Image, Text
 
 PHOTOGRAPH = ROOT / "tests" / "e2e" / "photos" / "camera.jpg"
+RECEIPT = STATE / "demo" / "receipt.json"
 EXPORT = STATE / "demo" / "audit-wiesenbrueck.ndjson"
 ASKED = ("hohenfeld", "altenrode", "tannwald")
 Json = dict[str, Any]
@@ -119,12 +120,16 @@ class Night:
     def promise(self) -> None:
         with told("Brandt", "reports his unit's figure: one bed can be staffed"):
             unit = self.staff_one_bed()
-        with told("Brandt", "offers it, held for 30 minutes"):
-            self.act(self.brandt, "hold", self.university, capacity=UUID(unit["capacity"]), hold_minutes=30)
-        with told("Adler", "confirms: one hospital has promised one bed, the others are withdrawn"):
-            self.act(self.adler, "confirm", self.role)
+        with told("Brandt", "offers it, held for 30 minutes: his device signs the offer"):
+            self.brandt.beds.promises.hold(*self.seen_by(self.brandt), unit=unit, role=self.university)
+        with told("Adler", "checks who signed, and confirms: her device signs, the others are withdrawn"):
+            self.adler.beds.promises.confirm(*self.seen_by(self.adler), role=self.role)
             states = sorted(row["state"] for row in self.adler.beds.get(self.request)["candidates"])
             expect(states == ["confirmed", "withdrawn", "withdrawn"], f"the candidates are {states}")
+        with told("both", "hold the same signed receipt, byte for byte"):
+            receipts = {who.beds.promises.receipt(self.candidate)[0] for who in (self.adler, self.brandt)}
+            expect(len(receipts) == 1, "the two hospitals hold different receipts")
+            RECEIPT.write_bytes(receipts.pop())
         with told("Adler", "tells that hospital alone who the patient is"):
             identity = Identity("Muster", "Erika", "1964-08-12", "female", "Tochter informiert")
             self.adler.send_identity(self.conversation, identity, role=self.role)
@@ -157,8 +162,13 @@ class Night:
         expect(all(entry.problem is None for entry in received), f"unreadable: {[entry.problem for entry in received]}")
         return received
 
-    def act(self, who: Account, action: str, role: UUID, **details: object) -> None:
-        who.beds.act(self.candidate, action, role=role, **details)
+    def act(self, who: Account, action: str, role: UUID) -> None:
+        who.beds.act(self.candidate, action, role=role)
+
+    def seen_by(self, who: Account) -> tuple[Json, Json]:
+        """The request and its candidate as that side's phone reads them now."""
+        request = who.beds.get(self.request)
+        return request, next(row for row in request["candidates"] if row["id"] == str(self.candidate))
 
     def staff_one_bed(self) -> Json:
         """However many nights were played before this one, there is one bed."""

@@ -9,6 +9,7 @@ from beds.services.clocks import sweep
 from beds.services.figures import Figures, update_capacity
 from beds.services.moving import cancel_request, take_step
 from beds.services.reading import read_request, read_requests
+from beds.services.receipts import read_receipt
 from beds.services.templates import Template, delete_template, read_templates, save_template
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "create_request",
     "delete_template",
     "read_board",
+    "read_receipt",
     "read_request",
     "read_requests",
     "read_templates",

@@ -111,9 +111,7 @@ def lock_request(request_id: UUID) -> Request:
     return Request.objects.select_for_update().get(pk=request_id)
 
 
-def move(
-    request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str = "", digest: bytes | None = None
-) -> None:
+def move(request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str = "", digest: bytes | None = None) -> None:
     """One row of the table: state, history, audit record (with the ``digest`` of what was signed), and the end of the promise when the
     state is the last.
 

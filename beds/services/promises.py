@@ -37,7 +37,7 @@ def place_hold(*, candidate: Candidate, offer: Offer) -> Hold:
 
     Raises:
         NotFound: the capacity or bed is not the asked hospital's.
-        Conflict: ``capacity.full``, ``bed.taken``, ``promise.mismatch`` when the capacity is of another unit or category than the offer says.
+        Conflict: ``capacity.full``, ``bed.taken``, ``promise.mismatch``: the capacity is of another unit or category than the offer says.
     """
     capacity = locked_capacity(candidate.hospital_id, offer.capacity)
     for member, fact in {"unit": capacity.unit_id, "category": capacity.category}.items():

@@ -1,7 +1,7 @@
 """The receipt both hospitals hold: what the two devices signed, and the chains of both to their hospitals' roots (protocol 12).
 
-Invariant: it depends on nothing but what was true when it was signed, so whoever asks, and whenever, gets the same bytes. It holds ids, codes
-and keys; the reading is recorded in both hospitals' logs before it leaves.
+Invariant: it depends on nothing but what was true when it was signed, so whoever asks, and whenever, gets the same bytes. It holds ids,
+codes and keys; the reading is recorded in both hospitals' logs before it leaves.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ def _receipt(candidate: Candidate, *, offer: SignedStep, acceptance: SignedStep)
         offer=_signed(offer),
         acceptance=_signed(acceptance),
         need=need_codes(candidate.request),
-        roots={hospital: bytes(root) for hospital, root in roots},
+        roots={hospital: bytes(root) for hospital, root in roots if root},
         statements=[Signed(bytes(row.header), bytes(row.signature)) for row in sorted(chains, key=lambda row: row.order)],
     )
 

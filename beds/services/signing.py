@@ -1,8 +1,8 @@
 """What the acting devices sign: the offer of a bed and its acceptance (protocol 12).
 
-Invariant: a bed is promised and taken only with a header signed by the very device, person and role that act, about this candidate, this need
-and this bed, within minutes of now; kept once, as signed, and never changed. The hold itself is made from the signed header, so what was
-signed and what was done cannot differ.
+Invariant: a bed is promised and taken only with a header signed by the very device, person and role that act, about this candidate, this
+need and this bed, within minutes of now; kept once, as signed, and never changed. The hold itself is made from the signed header, so what
+was signed and what was done cannot differ.
 """
 
 from datetime import datetime
@@ -64,7 +64,9 @@ def read_signed(signed: Signed | None, *, actor: Actor, candidate: Candidate, ac
         Conflict: ``promise.mismatch`` (``member`` says where), ``promise.wrong_clock`` (``now`` is the server's).
     """
     if signed is None:
-        raise Invalid("offer.missing" if action == "hold" else "acceptance.missing", "This step is signed by the acting device (protocol 12).")
+        raise Invalid(
+            "offer.missing" if action == "hold" else "acceptance.missing", "This step is signed by the acting device (protocol 12)."
+        )
     read = _parsed(signed, action)
     _require_signer(read, actor, role)
     _require_same(read.header, candidate)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from wardline_client.conversations import Conversations, epoch_json
+from wardline_client.promises import Promises
 from wardline_client.protocol.bodies import Text
 from wardline_client.session import Session
 
@@ -18,6 +19,7 @@ class Beds:
     def __init__(self, session: Session, conversations: Conversations) -> None:
         self.session = session
         self.conversations = conversations
+        self.promises = Promises(session)
 
     def board(self, **filters: object) -> list[Json]:
         """Hospitals with their figures; ``category`` and ``capability`` filter."""
@@ -75,7 +77,10 @@ class Beds:
         return answer
 
     def act(self, candidate: UUID, action: str, **details: object) -> Json:
-        """Take an action of the table on a candidate; ``details`` are ``role reason capacity bed hold_minutes``. Raises ``ApiError``."""
+        """Take an action of the table on a candidate; ``details`` are ``role reason``. Raises ``ApiError``.
+
+        ``hold`` and ``confirm`` are signed: ``promises``.
+        """
         body = {name: str(value) if isinstance(value, UUID) else value for name, value in details.items() if value is not None}
         answer: Json = self.session.api.post(f"candidates/{candidate}/{action}", body)
         return answer

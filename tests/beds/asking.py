@@ -4,21 +4,22 @@ Adler at kreis asks uni (Brandt answers), nord and mitte. ``ward.asks("uni", "no
 ``asked.at("uni", "acknowledge", "hold")`` moves it.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 from django.utils import timezone
 
 from audit.models import IndexEntry
-from beds.models import Candidate, Capacity, Hold, Transition
+from beds.models import Candidate, Capacity, Hold, SignedStep, Transition
 from beds.services.promises import database_now
 from identity.models import Duty
 from tests.beds import rows
 from wardline_client.protocol.bodies import Text, format_body
-from wardline_client.protocol.encoding import encode
+from wardline_client.protocol.encoding import encode, format_time, sha256, to_json
 from wardline_client.protocol.epochs import seal_epoch
 from wardline_client.protocol.messages import MessageHeader, seal_message
+from wardline_client.protocol.promises import need_digest
 
 ORIGIN = frozenset({"answer-info", "confirm", "withdraw", "cancel", "arrange-transport", "depart", "divert"})
 DETAILS = {
@@ -52,6 +53,12 @@ BEFORE = {
 }
 
 
+def sign(kind, header, by):
+    """A header signed by ``by``'s device, however wrong it is."""
+    h = to_json(header)
+    return {"h": encode(h), "s": encode(by.device_key.sign(f"sig-{kind}", sha256(h)))}
+
+
 class Ward:
     """The night's hospitals with figures: uni 6 staffed, 2 occupied, 1 blocked; the others 4 staffed, all free."""
 
@@ -69,7 +76,7 @@ class Ward:
         body = self.body(*hospitals, by=by, role=role)
         answer = (by or self.night.adler).post("requests", body)
         assert answer.status_code == 201, answer.json()
-        return Asked(self, body)
+        return Asked(self, body, (by or self.night.adler).place.id)
 
     def body(self, *hospitals, by=None, role=None, **need):
         """A request as the phone makes it: an epoch and a first message for each hospital asked."""
@@ -129,8 +136,9 @@ class Ward:
 class Asked:
     """One request: its candidates by hospital, and the way to move them through the API."""
 
-    def __init__(self, ward, body):
-        self.ward, self.body = ward, body
+    def __init__(self, ward, body, origin):
+        self.ward, self.body, self.origin = ward, body, origin
+        self._signed = {}
         self.id = body["id"]
         places = {str(place.id): place.name for place in ward.night.places}
         self.candidates = {places[given["hospital"]]: given["id"] for given in body["candidates"]}
@@ -142,9 +150,69 @@ class Asked:
         return f"candidates/{self[hospital]}/{action}"
 
     def take(self, hospital, action, *, by=None, key=None, **details):
-        """One step; by default by whoever may take it."""
-        caller = by or (self.ward.night.adler if action in ORIGIN else self.ward.answering[hospital])
-        return caller.post(self.url(hospital, action), DETAILS.get(action, {}) | details, key=key)
+        """One step; by default by whoever may take it. ``details`` of a hold (``capacity bed hold_minutes``) go into the signed offer."""
+        caller = by or self.mover(hospital, action)
+        return caller.post(self.url(hospital, action), self.step(hospital, action, by=caller, key=key, **details), key=key)
+
+    def taking(self, hospital, action, *, by=None, key=None, **details):
+        """The same for later: for ``night.at_once``."""
+        caller = by or self.mover(hospital, action)
+        return caller.posting(self.url(hospital, action), self.step(hospital, action, by=caller, key=key, **details), key=key)
+
+    def mover(self, hospital, action):
+        return self.ward.night.adler if action in ORIGIN else self.ward.answering[hospital]
+
+    def step(self, hospital, action, *, by=None, key=None, **details):
+        """The body of a step as ``by``'s phone makes it; what is signed under one ``key`` is signed once."""
+        body, signer = DETAILS.get(action, {}) | details, by or self.mover(hospital, action)
+        signer = signer if hasattr(signer, "device_key") else self.mover(hospital, action)
+        make = {"hold": self.offer, "confirm": self.acceptance}.get(action)
+        if make and not {"offer", "acceptance"} & body.keys():
+            taken = {name: body.pop(name) for name in ("capacity", "bed", "hold_minutes") if action == "hold" and name in body}
+            taken |= {"role": body["role"]} if "role" in body else {}
+            again = (key or uuid4(), action, str(taken))
+            body |= self._signed.setdefault(again, make(hospital, signer, **taken))
+        return body
+
+    def offer(self, hospital, signer, **changed):
+        """What the destination's device signs; ``changed`` members as given, right or wrong."""
+        figure, place = self.ward.figures[hospital], getattr(self.ward.night, hospital)
+        capacity = changed.pop("capacity", str(figure.pk))
+        unit = Capacity.objects.filter(pk=capacity).values_list("unit_id", "category").first() or (figure.unit_id, figure.category)
+        minutes = changed.pop("hold_minutes", 30)
+        header = self._shared("offer", hospital, signer) | {
+            "need": encode(self.need()),
+            "capacity": capacity,
+            "unit": str(unit[0]),
+            "bed": None,
+        }
+        header |= {"category": unit[1], "minutes": minutes, "role": str(place.role.id)}
+        return {"offer": sign("offer", header | changed, signer)}
+
+    def acceptance(self, hospital, signer, **changed):
+        """What the origin's device signs about the offer that is kept; of none, where there is none yet."""
+        kept = SignedStep.objects.filter(candidate=self[hospital], kind="offer").first()
+        digest = sha256(bytes(kept.header) if kept else b"none")
+        header = self._shared("acceptance", hospital, signer) | {"offer": encode(digest), "role": self._role_at_origin(signer)}
+        return {"acceptance": sign("acceptance", header | changed, signer)}
+
+    def need(self):
+        return need_digest(**{name: self.body[name] for name in NEED})
+
+    def _role_at_origin(self, by):
+        role = self.body["role"]
+        return role if role and Duty.objects.filter(role=role, person=by.id, ended_at=None).exists() else None
+
+    def _shared(self, kind, hospital, by):
+        place = getattr(self.ward.night, hospital)
+        ids = {"request": self.id, "candidate": self[hospital], "origin": self.origin, "destination": place.id}
+        return {name: str(id) for name, id in ids.items()} | {
+            "v": 1,
+            "t": kind,
+            "by": str(by.id),
+            "device": str(by.device_id),
+            "at": format_time(datetime.now(UTC)),
+        }
 
     def at(self, hospital, *actions):
         for action in actions:

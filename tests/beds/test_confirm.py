@@ -34,7 +34,7 @@ def test_each_hospital_reads_its_own_part_in_its_log(night, held):
 def test_of_two_confirmations_at_once_one_wins(night, ward):
     asked = ward.asks("uni", "nord", role=night.kreis.role).at("uni", "acknowledge", "hold").at("nord", "acknowledge", "hold")
 
-    answers = night.at_once(*(night.adler.posting(asked.url(name, "confirm")) for name in ("uni", "nord")))
+    answers = night.at_once(*(asked.taking(name, "confirm") for name in ("uni", "nord")))
 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert sorted(asked.states().values()) == ["confirmed", "withdrawn"]

@@ -35,8 +35,14 @@ def hospitals():
 
 def holding(at, candidates, **details):
     return [
-        partial(take_step, actor=at.actor, candidate_id=one.pk, action="hold", capacity=at.capacity.pk, **details) for [one] in candidates
+        partial(take_step, actor=at.actor, candidate_id=one.pk, action="hold", offer=rows.signed_offer(one, at, **details))
+        for [one] in candidates
     ]
+
+
+def confirming(by, candidate):
+    acceptance = rows.signed_acceptance(candidate, by)
+    return partial(take_step, actor=by.actor, candidate_id=candidate.pk, action="confirm", acceptance=acceptance)
 
 
 def test_a_single_bed_is_promised_once(contest, hospitals):
@@ -76,7 +82,7 @@ def test_one_hospital_is_confirmed(contest, hospitals):
     held = rows.requests(ROUNDS // 4, origin=acute, asked=asked, state="held", held_for=timedelta(hours=1))
 
     for candidates in held:
-        outcomes = contest.round([partial(take_step, actor=acute.actor, candidate_id=one.pk, action="confirm") for one in candidates])
+        outcomes = contest.round([confirming(acute, one) for one in candidates])
 
         assert tally(outcomes) == {"won": 1, "request.already_confirmed": CONTENDERS - 1}
         states = Candidate.objects.filter(request=candidates[0].request_id).values_list("state", flat=True)
@@ -106,11 +112,11 @@ def test_a_bed_that_runs_out_goes_to_the_confirm_or_to_the_next(contest, hospita
     for number in range(ROUNDS // 4):
         bed = rows.single_bed(university)
         [[first]] = rows.requests(1, origin=acute, asked=[university])
-        take_step(actor=university.actor, candidate_id=first.pk, action="hold", capacity=university.capacity.pk, bed=bed.pk)
+        [hold] = holding(university, [[first]], bed=bed.pk)
+        hold()
         let_run_out(first, within=timedelta(milliseconds=number * 10))
         others = waiting[number * (CONTENDERS - 1) :][: CONTENDERS - 1]
-        confirming = partial(take_step, actor=acute.actor, candidate_id=first.pk, action="confirm")
-        outcomes = contest.round([confirming, *holding(university, others, bed=bed.pk)])
+        outcomes = contest.round([confirming(acute, first), *holding(university, others, bed=bed.pk)])
 
         assert outcomes.count("won") <= 1
         assert standing(bed) <= 1

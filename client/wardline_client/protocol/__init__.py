@@ -49,9 +49,9 @@ from wardline_client.protocol.statements import (
 )
 
 __all__ = [
+    "CODES",
     "Acceptance",
     "Attachment",
-    "CODES",
     "Device",
     "DeviceKey",
     "Directory",

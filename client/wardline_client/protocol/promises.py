@@ -1,6 +1,6 @@
 """What two hospitals sign when a bed is promised: the offer and its acceptance (section 12).
 
-Invariant: an acceptance names the digest of the one offer it accepts, the offer names the need and the bed; so two parties that hold the two
+Invariant: an acceptance names the digest of the one offer it accepts, the offer names the need and the bed; so two parties that hold both
 signed headers hold the same promise, whoever carried them. Parsing and verifying need public keys alone.
 """
 
@@ -35,7 +35,7 @@ class Signed(NamedTuple):
 
 @dataclass(frozen=True)
 class Offer:
-    """The destination promises a bed for ``minutes``. ``need`` is ``need_digest`` of what was asked; ``bed`` where single beds are tracked."""
+    """The destination promises a bed for ``minutes``. ``need`` is ``need_digest``'s, ``bed`` given where single beds are tracked."""
 
     request: UUID
     candidate: UUID

@@ -76,9 +76,7 @@ def parse_receipt(data: bytes) -> Receipt:
         acceptance=_signed(members.object("acceptance")),
         need=_need(members.object("need")),
         roots=_roots(members.object("roots")),
-        statements=tuple(
-            parse_statement(*_signed(_as_object(entry))) for entry in members.items("statements", 0, MAX_STATEMENTS)
-        ),
+        statements=tuple(parse_statement(*_signed(_as_object(entry))) for entry in members.items("statements", 0, MAX_STATEMENTS)),
     )
     if _canonical(values) != data:
         raise ProtocolError("encoding.not_canonical", "receipt")
