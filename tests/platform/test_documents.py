@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PARTS = "audit|backend|beds|demo|identity|messaging|wardline_client|wardline_verify"
+PARTS = "audit|backend|beds|demo|identity|messaging|wardline_client|wardline_verify|wardline_witness"
 # What an audit event or an error is called looks like a module's member: those names belong to logs and answers.
 CODE = re.compile(rf"`((?:{PARTS})(?:\.[A-Za-z_]+)+)(?:\([^`]*\))?`")
 LISTED = re.compile(rf"^((?:{PARTS})(?:\.[A-Za-z_]+)+)", re.MULTILINE)  # in a block of Python
