@@ -5,8 +5,8 @@ that missed it asks ``/sync`` and gets the same. Nothing is sent for a transacti
 transaction that committed.
 
 On the wire (one Redis channel, one subscription per server process) a publication is a run of frames, each two lines: who, then the
-event's JSON as it goes out to the sockets, encoded once. The first line is ``>`` and person ids, or ``!`` and sign-in ids whose sockets
-close, joined by commas.
+event's JSON as it goes out to the sockets, encoded once. The first line is ``>`` and person ids, ``#`` and ids of hospitals whose people
+are told if they watch (the board), or ``!`` and sign-in ids whose sockets close, joined by commas.
 """
 
 import json
@@ -21,18 +21,26 @@ from django.conf import settings
 from django.db import transaction
 
 CHANNEL = "wardline:ring"
-RING, CLOSE = ">", "!"
+RING, WATCH, CLOSE = ">", "#", "!"
 
 
 class Frame(NamedTuple):
-    kind: str  # RING or CLOSE
-    targets: list[str]  # person ids or sign-in ids
+    kind: str  # RING, WATCH or CLOSE
+    targets: list[str]  # person ids, hospital ids or sign-in ids
     text: str  # the event's JSON; empty for CLOSE
 
 
 def ring_after_commit(people: Iterable[UUID], event: dict[str, Any]) -> None:
     """Send ``event`` (JSON-ready, with ``t``) to every open socket of ``people`` once the present transaction has committed."""
     _after_commit(encode_frame(RING, people, encode_event(event)))
+
+
+def ring_watching_after_commit(hospitals: Iterable[UUID], event: dict[str, Any]) -> None:
+    """Send ``event`` to the sockets of these hospitals that watch, after commit; at most so often a second (``messaging.hub``).
+
+    Not by person: where hundreds of hospitals report all day, who looks is known to the sockets alone.
+    """
+    _after_commit(encode_frame(WATCH, hospitals, encode_event(event)))
 
 
 def close_after_commit(sign_ins: Iterable[UUID]) -> None:

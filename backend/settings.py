@@ -138,6 +138,9 @@ SPECTACULAR_SETTINGS = {
         "CandidateStateEnum": "beds.transitions.State",
         "WrapKindEnum": "identity.models.SeedWrap.Kind",
         "ConversationKindEnum": "messaging.models.Conversation.Kind",
+        "AgeBandEnum": "beds.vocabulary.AgeBand",
+        "SexEnum": "beds.vocabulary.Sex",
+        "OverrideEnum": "beds.vocabulary.Override",
     },
 }
 

@@ -14,11 +14,11 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from backend.errors import Forbidden, Invalid, NotFound
-from beds.models import Candidate, Capacity, Request, RequestTemplate
+from beds.models import Bed, Candidate, Capacity, Request, RequestTemplate
 from beds.transitions import TERMINAL, Side
 from identity.access import partner_hospitals
 from identity.actors import Actor
-from identity.models import Duty, DutyRole, Hospital, Partnership
+from identity.models import Duty, DutyRole, Hospital, Partnership, Unit
 
 # Two requests further apart than this are two patients, whatever else they have in common.
 SIMILAR_WITHIN = timedelta(hours=24)
@@ -156,11 +156,45 @@ def own_capacity(actor: Actor, capacity_id: UUID) -> Capacity:
 
 
 def locked_capacity(hospital_id: UUID, capacity_id: UUID) -> Capacity:
-    theirs = Capacity.objects.filter(pk=capacity_id, unit__hospital=hospital_id)
-    found = theirs.select_for_update(of=("self",)).select_related("unit").first()
+    """Raises: NotFound: there is none in that hospital."""
+    return _locked_figure(Capacity.objects.filter(pk=capacity_id, unit__hospital=hospital_id))
+
+
+def _locked_figure(figures: QuerySet[Capacity]) -> Capacity:
+    found = figures.select_for_update(of=("self",)).select_related("unit__hospital").first()
     if found is None:
         raise NotFound
     return found
+
+
+def capacity_on_board(actor: Actor, capacity_id: UUID) -> Capacity:
+    """A figure of an open unit of the actor's hospital or a partner's. Raises: NotFound."""
+    shown = Capacity.objects.filter(unit__hospital__in=hospitals_on_board(actor.hospital_id), unit__closed_at=None)
+    found = shown.filter(pk=capacity_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def own_unit(actor: Actor, unit_id: UUID) -> Unit:
+    """An open unit of the actor's hospital. Raises: NotFound."""
+    found = Unit.objects.filter(pk=unit_id, hospital=actor.hospital_id, closed_at=None).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def locked_bed(hospital_id: UUID, bed_id: UUID) -> tuple[Capacity, Bed]:
+    """A bed of the hospital and the figure it counts in, locked in the order of all locks: the figure, then the bed.
+
+    Raises:
+        NotFound: there is none in that hospital.
+    """
+    found = Bed.objects.filter(pk=bed_id, unit__hospital=hospital_id).first()
+    if found is None:
+        raise NotFound
+    capacity = _locked_figure(Capacity.objects.filter(unit=found.unit_id, category=found.category))
+    return capacity, Bed.objects.select_for_update().get(pk=bed_id)
 
 
 def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]:
@@ -184,9 +218,3 @@ def hospitals_on_board(hospital_id: UUID) -> QuerySet[Hospital]:
     accepted = open_ones.filter(hospital=hospital_id, partner=OuterRef("pk"))
     accepting = open_ones.filter(hospital=OuterRef("pk"), partner=hospital_id)
     return Hospital.objects.filter(Q(pk=hospital_id) | Exists(accepted) & Exists(accepting))
-
-
-def board_watchers(hospital_id: UUID) -> list[UUID]:
-    """Whoever is on duty now in the hospital or at a partner."""
-    duties = Duty.objects.filter(ended_at=None, role__hospital__in=hospitals_on_board(hospital_id))
-    return list(duties.values_list("person_id", flat=True).distinct())

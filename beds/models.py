@@ -11,110 +11,70 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from beds.transitions import COMMITTED, REASONS, TERMINAL, State
+from beds.vocabulary import (
+    AgeBand,
+    Assessment,
+    Capability,
+    Category,
+    Cause,
+    Limit,
+    Override,
+    Sex,
+    Source,
+    Speciality,
+    TransportMode,
+    Urgency,
+)
 from identity.models import Device, DutyRole, Hospital, Person, Unit
 from messaging.models import Conversation
 
-
-class Category(models.TextChoices):
-    ICU_HIGH = "icu-high"
-    ICU_LOW = "icu-low"
-    IMC = "imc"
-    WARD = "ward"
-    PICU = "picu"
-    NICU = "nicu"
-    PEDS = "peds"
-    BURN = "burn"
-    NURSERY = "nursery"
-    PSYCH = "psych"
-    REHAB = "rehab"
-    ED = "ed"
-    OBSTETRIC = "obstetric"
+FIGURE_AT_MOST = 10_000
 
 
-class Capability(models.TextChoices):
-    NIV = "niv"
-    INVASIVE_VENT = "invasive-vent"
-    ECMO = "ecmo"
-    CRRT = "crrt"
-    OXYGEN = "oxygen"
-    TELEMETRY = "telemetry"
-    ISOLATION = "isolation"
-    BARIATRIC = "bariatric"
+class Figure(models.Model):
+    """What is known of a unit's beds of one category at one time: the present (``Capacity``) and each past (``FigureReport``).
+
+    ``reserve_24h`` and ``reserve_72h`` are beds beyond the staffed ones that could be staffed within that time, those of 24 h among those
+    of 72 h. Null is unknown, never zero. No ``age_bands``: any age.
+    """
+
+    staffed = models.PositiveIntegerField()
+    occupied = models.PositiveIntegerField(default=0)
+    blocked = models.PositiveIntegerField(default=0)
+    reserve_24h = models.PositiveIntegerField(null=True, blank=True)
+    reserve_72h = models.PositiveIntegerField(null=True, blank=True)
+    assessment = models.CharField(max_length=12, choices=Assessment, default=Assessment.UNKNOWN)
+    limits = ArrayField(models.CharField(max_length=12, choices=Limit), default=list, blank=True)
+    free_ecmo = models.PositiveIntegerField(null=True, blank=True)
+    free_crrt = models.PositiveIntegerField(null=True, blank=True)
+    sex_restriction = models.CharField(max_length=8, choices=Sex, blank=True)
+    age_bands = ArrayField(models.CharField(max_length=12, choices=AgeBand), default=list, blank=True)
+    source = models.CharField(max_length=8, choices=Source, default=Source.MANUAL)
+    override = models.CharField(max_length=12, choices=Override, blank=True)
+    cause = models.CharField(max_length=8, choices=Cause, default=Cause.OPENED)
+    reporter = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    reported_at = models.DateTimeField(default=timezone.now)  # the age shown; an undo brings the former one back
+
+    class Meta:
+        abstract = True
 
 
-class Urgency(models.TextChoices):
-    STAT = "stat"
-    ASAP = "asap"
-    URGENT = "urgent"
-    ROUTINE = "routine"
+class Capacity(Figure):
+    """A unit's figure for one category. ``available`` is derived, never stored.
 
-
-class AgeBand(models.TextChoices):
-    NEONATE = "neonate"
-    INFANT = "infant"
-    CHILD = "child"
-    ADOLESCENT = "adolescent"
-    ADULT = "adult"
-    SENIOR = "senior"
-
-
-class Sex(models.TextChoices):
-    """Only where it matters for the room."""
-
-    FEMALE = "female"
-    MALE = "male"
-    OTHER = "other"
-
-
-class TransportMode(models.TextChoices):
-    GROUND = "ground"
-    AIR = "air"
-    OWN = "own"
-
-
-class Speciality(models.TextChoices):
-    ANAESTHESIA = "anaesthesia"
-    INTERNAL_MEDICINE = "internal-medicine"
-    CARDIOLOGY = "cardiology"
-    PNEUMOLOGY = "pneumology"
-    NEPHROLOGY = "nephrology"
-    GASTROENTEROLOGY = "gastroenterology"
-    ONCOLOGY = "oncology"
-    NEUROLOGY = "neurology"
-    NEUROSURGERY = "neurosurgery"
-    SURGERY = "surgery"
-    TRAUMA = "trauma"
-    CARDIAC_SURGERY = "cardiac-surgery"
-    VASCULAR_SURGERY = "vascular-surgery"
-    BURNS = "burns"
-    PAEDIATRICS = "paediatrics"
-    NEONATOLOGY = "neonatology"
-    OBSTETRICS = "obstetrics"
-    PSYCHIATRY = "psychiatry"
-    REHABILITATION = "rehabilitation"
-
-
-class Capacity(models.Model):
-    """A unit's figure for one category. ``available`` is derived, never stored."""
-
-    class Source(models.TextChoices):
-        MANUAL = "manual"
-        ADT = "adt"
-        API = "api"
+    Where single beds are tracked (``is_by_bed``) the three counts are what the beds say: a trigger overwrites whatever else is written.
+    Each new ``version`` leaves a row in the history, by a trigger too (migration ``figures``, docs/decisions/0004).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="capacities")
     category = models.CharField(max_length=12, choices=Category)
-    staffed = models.PositiveIntegerField()
-    occupied = models.PositiveIntegerField(default=0)
-    blocked = models.PositiveIntegerField(default=0)
     capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
-    reported_at = models.DateTimeField(default=timezone.now)
-    reporter = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    source = models.CharField(max_length=8, choices=Source, default=Source.MANUAL)
+    is_by_bed = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)  # If-Match
     held: int  # promises standing now; annotated where it is read, never stored
 
@@ -124,7 +84,40 @@ class Capacity(models.Model):
             models.CheckConstraint(condition=Q(staffed__gte=F("occupied") + F("blocked")), name="capacity_within_staffed"),
             models.CheckConstraint(condition=Q(category__in=Category.values), name="capacity_category_known"),
             models.CheckConstraint(condition=Q(capabilities__contained_by=Capability.values), name="capacity_capabilities_known"),
+            models.CheckConstraint(condition=Q(staffed__lte=FIGURE_AT_MOST), name="capacity_staffed_bounded"),
+            models.CheckConstraint(condition=Q(reserve_72h__lte=FIGURE_AT_MOST), name="capacity_reserve_bounded"),
+            # Null on one side leaves a CHECK neither true nor false, which passes.
+            models.CheckConstraint(condition=Q(reserve_24h__lte=F("reserve_72h")), name="capacity_reserve_grows"),
+            models.CheckConstraint(condition=Q(reserve_24h__lte=FIGURE_AT_MOST), name="capacity_reserve_24h_bounded"),
+            models.CheckConstraint(condition=Q(free_ecmo=None) | Q(capabilities__contains=["ecmo"]), name="capacity_ecmo_is_there"),
+            models.CheckConstraint(condition=Q(free_crrt=None) | Q(capabilities__contains=["crrt"]), name="capacity_crrt_is_there"),
+            models.CheckConstraint(condition=Q(free_ecmo__lte=FIGURE_AT_MOST), name="capacity_ecmo_bounded"),
+            models.CheckConstraint(condition=Q(free_crrt__lte=FIGURE_AT_MOST), name="capacity_crrt_bounded"),
+            models.CheckConstraint(condition=Q(assessment__in=Assessment.values), name="capacity_assessment_known"),
+            models.CheckConstraint(condition=Q(limits__contained_by=Limit.values), name="capacity_limits_known"),
+            models.CheckConstraint(condition=Q(sex_restriction__in=["", *Sex.values]), name="capacity_sex_known"),
+            models.CheckConstraint(condition=Q(age_bands__contained_by=AgeBand.values), name="capacity_age_bands_known"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="capacity_source_known"),
+            models.CheckConstraint(condition=Q(cause__in=Cause.values), name="capacity_cause_known"),
+            models.CheckConstraint(
+                condition=Q(override="") | Q(override__in=Override.values, source="manual"), name="capacity_override_is_by_hand"
+            ),
         ]
+
+
+class FigureReport(Figure):
+    """A version a figure once had: written by a trigger with the version itself, never changed or deleted (a trigger again)."""
+
+    capacity = models.ForeignKey(Capacity, on_delete=models.PROTECT, related_name="reports")
+    version = models.PositiveIntegerField(null=True)  # null: brought along from before the figure was opened here
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["capacity", "version"], name="figurereport_version_once")]
+        indexes = [models.Index(fields=["capacity", "recorded_at"], name="figurereport_by_time")]
+
+
+_STATUSES = ("C", "H", "I", "K", "O", "U")  # a nested class's values are out of the reach of Meta
 
 
 class Bed(models.Model):
@@ -143,9 +136,20 @@ class Bed(models.Model):
     category = models.CharField(max_length=12, choices=Category)
     label = models.CharField(max_length=40)
     status = models.CharField(max_length=1, choices=Status, default=Status.UNOCCUPIED)
+    former_status = models.CharField(max_length=1, choices=Status, blank=True)  # for the undo of the figure's version below
+    figure_version = models.PositiveIntegerField(null=True)  # the version of the figure that this bed's last change made
+    version = models.PositiveIntegerField(default=1)  # If-Match
+    changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["unit", "label"], name="bed_label_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["unit", "label"], name="bed_label_once"),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="bed_category_known"),
+            models.CheckConstraint(condition=Q(status__in=_STATUSES), name="bed_status_known"),
+            models.CheckConstraint(condition=Q(former_status__in=["", *_STATUSES]), name="bed_former_status_known"),
+            # A number in it, and few signs beside: a bed is named, never who lies in it.
+            models.CheckConstraint(condition=Q(label__regex=r"^(?=.*\d)[[:alnum:]][[:alnum:] ./-]*$"), name="bed_label_is_a_number"),
+        ]
 
 
 class Request(models.Model):

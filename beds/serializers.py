@@ -15,7 +15,6 @@ from beds.models import (
     AgeBand,
     Candidate,
     Capability,
-    Capacity,
     Category,
     Hold,
     Request,
@@ -31,53 +30,6 @@ from beds.transitions import REASONS, STEPS, TERMINAL, State, actions_from
 from messaging.envelopes import refusal
 from wardline_client.protocol import ProtocolError, Signed, decode
 from wardline_client.protocol.promises import MAX_PROMISE
-
-FIGURE_AT_MOST = 10_000
-
-
-class BoardFilter(serializers.Serializer):
-    category = serializers.ChoiceField(Category.choices, required=False)
-    capability = serializers.ChoiceField(Capability.choices, required=False)
-
-
-class BoardRole(serializers.Serializer):
-    role = serializers.UUIDField()
-    categories = serializers.ListField(child=serializers.CharField())
-    on_duty = serializers.BooleanField(help_text="Whether anybody holds the role now; who, only colleagues see (GET /directory).")
-
-
-class UnitFigures(serializers.Serializer):
-    capacity = serializers.UUIDField()
-    unit = serializers.UUIDField()
-    name = serializers.CharField()
-    category = serializers.ChoiceField(Category.choices)
-    staffed = serializers.IntegerField()
-    occupied = serializers.IntegerField()
-    blocked = serializers.IntegerField()
-    held = serializers.IntegerField(help_text="Promised now; derived from the holds.")
-    available = serializers.IntegerField(help_text="staffed - occupied - blocked - held; derived.")
-    capabilities = serializers.ListField(child=serializers.ChoiceField(Capability.choices))
-    reported_at = serializers.DateTimeField()
-    is_stale = serializers.BooleanField(help_text="Older than the hospital's own limit.")
-    source = serializers.ChoiceField(Capacity.Source.choices)  # type: ignore[assignment]
-    version = serializers.IntegerField(help_text="For If-Match.")
-
-
-class BoardHospital(serializers.Serializer):
-    hospital = serializers.UUIDField()
-    distance_km = serializers.IntegerField(allow_null=True)
-    roles = BoardRole(many=True)
-    units = UnitFigures(many=True, help_text="Empty: not reported, which is unknown and not zero.")
-
-
-class Board(serializers.Serializer):
-    hospitals = BoardHospital(many=True)
-
-
-class FiguresIn(serializers.Serializer):
-    staffed = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
-    occupied = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
-    blocked = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
 
 
 class SealedEpochIn(serializers.Serializer):

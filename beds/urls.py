@@ -3,11 +3,15 @@
 from django.urls import path
 
 from beds import views
-from beds.views import receipts, templates
+from beds.views import board, receipts, templates
 
 urlpatterns = [
-    path("board", views.BoardView.as_view()),
-    path("capacities/<uuid:capacity_id>", views.CapacityView.as_view()),
+    path("board", board.BoardView.as_view()),
+    path("capacities/<uuid:capacity_id>", board.CapacityView.as_view()),
+    path("capacities/<uuid:capacity_id>/history", board.HistoryView.as_view()),
+    path("capacities/<uuid:capacity_id>/undo", board.UndoView.as_view()),
+    path("units/<uuid:unit_id>/beds", board.BedsView.as_view()),
+    path("beds/<uuid:bed_id>", board.BedView.as_view()),
     path("request-templates", templates.TemplatesView.as_view()),
     path("request-templates/<uuid:template_id>", templates.TemplateView.as_view()),
     path("requests", views.RequestsView.as_view()),

@@ -62,7 +62,7 @@ class SocketApp:
         await self._serve(actor, receive, send, _session_key(scope))
 
     async def _serve(self, actor: Actor, receive: Receive, send: Send, session_key: str | None) -> None:
-        socket = Socket(send, person=str(actor.person_id), sign_in=str(actor.sign_in_id))
+        socket = Socket(send, person=str(actor.person_id), sign_in=str(actor.sign_in_id), hospital=str(actor.hospital_id))
         self.hub.add(socket)
         try:
             # Again, now that a ring would be heard: a revocation between the look and the listening closes too.
@@ -100,6 +100,8 @@ class SocketApp:
                 socket.put(frame.text())
             elif frame.get("do") == "ping":
                 socket.put(PONG)
+            elif frame.get("do") == "watch":
+                self.hub.watch(socket, is_on=frame.get("board") is True)
             else:
                 await free.acquire()
                 task = asyncio.create_task(self._answer(actor, socket, frame, free))

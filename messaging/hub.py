@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from backend.realtime import CHANNEL, CLOSE, decode_frames
+from backend.realtime import CHANNEL, CLOSE, WATCH, decode_frames
 from identity.actors import astill_good
 
 ENDED: Final = 4401
@@ -30,6 +30,7 @@ CLOSE_WITHIN: Final = 2.0  # seconds a close frame may wait for a reader that do
 SILENCE: Final = 5.0  # seconds after which the subscription is asked whether it lives
 RETRY: Final = 0.2
 LOOK_AGAIN: Final = 5.0  # seconds for which a socket may outlive a sign-in whose end was not heard
+WATCH_REST: Final = 0.5  # seconds for which one thing that is watched is told once: a feed may report many times a second
 RESYNC: Final = '{"t":"resync"}'
 
 log = logging.getLogger(__name__)
@@ -40,13 +41,14 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Socket:
     """One open WebSocket: a bounded queue and, while there is something in it, a task that sends."""
 
-    __slots__ = ("_queue", "_queued", "_send", "_sender", "close_code", "closed", "person", "sign_in")
+    __slots__ = ("_queue", "_queued", "_send", "_sender", "close_code", "closed", "hospital", "person", "sign_in")
 
-    def __init__(self, send: Send, *, person: str, sign_in: str) -> None:
+    def __init__(self, send: Send, *, person: str, sign_in: str, hospital: str) -> None:
         self._send = send
         self._queue: deque[str] = deque()
         self._queued = 0
         self._sender: asyncio.Task[None] | None = None
+        self.hospital = hospital
         self.person = person
         self.sign_in = sign_in
         self.close_code: int | None = None
@@ -96,9 +98,11 @@ class Socket:
 
 
 class Hub:
-    """Who listens, by person and by sign-in."""
+    """Who listens, by person and by sign-in; who watches, by hospital."""
 
     def __init__(self) -> None:
+        self._watching: dict[str, set[Socket]] = defaultdict(set)
+        self._resting: dict[str, set[str]] = {}  # what was told just now, and whom it is to be told again
         self._by_person: dict[str, set[Socket]] = defaultdict(set)
         self._by_sign_in: dict[str, set[Socket]] = defaultdict(set)
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,19 +120,45 @@ class Hub:
         self._by_sign_in[socket.sign_in].add(socket)
 
     def remove(self, socket: Socket) -> None:
-        for sockets, name in ((self._by_person, socket.person), (self._by_sign_in, socket.sign_in)):
+        places = ((self._by_person, socket.person), (self._by_sign_in, socket.sign_in), (self._watching, socket.hospital))
+        for sockets, name in places:
             sockets[name].discard(socket)
             if not sockets[name]:
                 del sockets[name]
+
+    def watch(self, socket: Socket, *, is_on: bool) -> None:
+        """Whether the socket is told of changes on its hospital's board: only while somebody looks at it."""
+        if is_on:
+            self._watching[socket.hospital].add(socket)
+        elif socket.hospital in self._watching:
+            self._watching[socket.hospital].discard(socket)
 
     def dispatch(self, publication: str) -> None:
         for kind, targets, text in decode_frames(publication):
             if kind == CLOSE:
                 self._close(targets)
                 continue
+            if kind == WATCH:
+                self._tell_watching(targets, text)
+                continue
             for name in targets:
                 for socket in self._by_person.get(name, ()):
                     socket.put(text)
+
+    def _tell_watching(self, hospitals: Iterable[str], text: str) -> None:
+        """The first at once; what follows within ``WATCH_REST`` once, at its end. So the last change is always told."""
+        if text in self._resting:
+            self._resting[text].update(hospitals)
+            return
+        self._resting[text] = set()
+        asyncio.get_running_loop().call_later(WATCH_REST, self._rested, text)
+        for name in hospitals:
+            for socket in self._watching.get(name, ()):
+                socket.put(text)
+
+    def _rested(self, text: str) -> None:
+        if again := self._resting.pop(text):
+            self._tell_watching(again, text)
 
     def resync(self) -> None:
         for sockets in self._by_person.values():

@@ -66,10 +66,14 @@ class Caller:
     def delete(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Any:
         return self._write("delete", url, body, key, headers)
 
-    def posting(self, url: str, body: Any = None, *, key: UUID | None = None) -> Callable[[], Any]:
+    def posting(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Callable[[], Any]:
         """The same call for later, on a client of its own (a thread must not share cookies)."""
         client = self.new_client()
-        return lambda: self._write("post", url, body, key, {}, client)
+        return lambda: self._write("post", url, body, key, headers, client)
+
+    def putting(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Callable[[], Any]:
+        client = self.new_client()
+        return lambda: self._write("put", url, body, key, headers, client)
 
     def _write(self, method: str, url: str, body: Any, key: UUID | None, headers: dict[str, str], client: Client | None = None) -> Any:
         is_raw, client = isinstance(body, bytes), client or self.client

@@ -6,11 +6,15 @@ Invariant: whoever loses a race gets a domain error and has changed nothing.
 from beds.services.asking import Asked, Need, create_request
 from beds.services.board import read_board
 from beds.services.clocks import sweep
-from beds.services.figures import Figures, update_capacity
+from beds.services.feeds import report_bed_from_adt, report_from_adt
+from beds.services.figures import Figures, is_stale, update_capacity
+from beds.services.history import read_history
 from beds.services.moving import cancel_request, take_step
 from beds.services.reading import read_request, read_requests
 from beds.services.receipts import read_receipt
+from beds.services.single_beds import read_beds, report_bed
 from beds.services.templates import Template, delete_template, read_templates, save_template
+from beds.services.undo import undo_report
 
 __all__ = [
     "Asked",
@@ -20,13 +24,20 @@ __all__ = [
     "cancel_request",
     "create_request",
     "delete_template",
+    "is_stale",
+    "read_beds",
     "read_board",
+    "read_history",
     "read_receipt",
     "read_request",
     "read_requests",
     "read_templates",
+    "report_bed",
+    "report_bed_from_adt",
+    "report_from_adt",
     "save_template",
     "sweep",
     "take_step",
+    "undo_report",
     "update_capacity",
 ]

@@ -6,6 +6,7 @@ never as a person.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from math import asin, cos, inf, radians, sin, sqrt
 from typing import Any
@@ -19,33 +20,41 @@ from audit.events import Event
 from audit.services import record
 from beds.access import hospitals_on_board
 from beds.models import Capacity
+from beds.services.figures import COUNTS, JUDGED
 from identity.actors import Actor
 from identity.models import Duty
 
 EARTH_RADIUS_KM = 6371.0
-_SHOWN = ("category", "staffed", "occupied", "blocked", "held", "capabilities", "reported_at", "source", "version")
+_SHOWN = ("category", *COUNTS, "held", "capabilities", *JUDGED, "reported_at", "source", "override", "is_by_bed", "version")
 
 
 @transaction.atomic
-def read_board(*, actor: Actor, category: str | None = None, capability: str | None = None) -> list[dict[str, Any]]:
-    """Own hospital and mutual partners, nearest first, those without a fresh figure last. The filters narrow the units."""
+def read_board(
+    *, actor: Actor, category: str | None = None, capability: str | None = None, hospitals: Collection[UUID] = ()
+) -> list[dict[str, Any]]:
+    """Own hospital and mutual partners, nearest first, those without a fresh figure last. The filters narrow the units.
+
+    ``hospitals``: these alone, as far as they are on the board; for who heard that something changed there.
+    """
     now = timezone.now()
-    hospitals = _hospitals(actor)
-    units = _units(actor, category, capability, {key: row["figure_stale_after"] for key, row in hospitals.items()}, now)
-    here = hospitals[actor.hospital_id]
+    shown = _hospitals(actor, hospitals)
+    here = shown[actor.hospital_id]
+    units = _units(category, capability, shown, now)
     record(event=Event("beds.read_board", actor.agent(), [actor.hospital_id]))
     board = [
         {"hospital": key, "distance_km": distance_km(here, there), "roles": there["roles"], "units": units[key]}
-        for key, there in hospitals.items()
+        for key, there in shown.items()
+        if not hospitals or key in hospitals
     ]
     return sorted(board, key=_rank)
 
 
-def _hospitals(actor: Actor) -> dict[UUID, dict[str, Any]]:
-    """Hospitals with their open duty roles. One query, a row per role."""
+def _hospitals(actor: Actor, only: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Hospitals with their open duty roles, the own one among them. One query, a row per role."""
     on_duty = Duty.objects.filter(role=OuterRef("open_role"), ended_at=None)
+    on_board = hospitals_on_board(actor.hospital_id)
     rows = (
-        hospitals_on_board(actor.hospital_id)
+        (on_board.filter(pk__in=[actor.hospital_id, *only]) if only else on_board)
         .annotate(open_role=FilteredRelation("duty_roles", condition=Q(duty_roles__closed_at=None)))
         .annotate(is_on_duty=Exists(on_duty))
         .order_by("name", "open_role__name")
@@ -61,10 +70,10 @@ def _hospitals(actor: Actor) -> dict[UUID, dict[str, Any]]:
 
 
 def _units(
-    actor: Actor, category: str | None, capability: str | None, stale_after: dict[UUID, Any], now: datetime
+    category: str | None, capability: str | None, hospitals: dict[UUID, dict[str, Any]], now: datetime
 ) -> dict[UUID, list[dict[str, Any]]]:
     """Figures by hospital, the stale ones last. One query."""
-    figures = with_held(Capacity.objects.filter(unit__hospital__in=hospitals_on_board(actor.hospital_id), unit__closed_at=None), now)
+    figures = with_held(Capacity.objects.filter(unit__hospital__in=list(hospitals), unit__closed_at=None), now)
     if category:
         figures = figures.filter(category=category)
     if capability:
@@ -72,7 +81,7 @@ def _units(
     units: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for capacity in figures.select_related("unit"):
         hospital = capacity.unit.hospital_id
-        units[hospital].append(unit_row(capacity, is_stale=capacity.reported_at + stale_after[hospital] < now))
+        units[hospital].append(unit_row(capacity, is_stale=capacity.reported_at + hospitals[hospital]["figure_stale_after"] < now))
     for rows in units.values():
         rows.sort(key=lambda row: (row["is_stale"], -row["available"], row["name"], row["category"]))
     return units

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 
 from backend.errors import Conflict, NotFound
 from beds.access import locked_capacity
-from beds.models import Bed, Candidate, Capacity, Hold
+from beds.models import Bed, Candidate, Capacity, Cause, Hold, Source
 from beds.transitions import State
 from wardline_client.protocol import Offer
 
@@ -48,6 +48,8 @@ def place_hold(*, candidate: Candidate, offer: Offer) -> Hold:
     live = list(live_holds(now).filter(capacity=capacity).values_list("place", "bed_id"))
     if len(live) >= capacity.staffed - capacity.occupied - capacity.blocked:
         raise Conflict("capacity.full", "Every staffed bed of this figure is occupied, blocked or promised.")
+    if capacity.is_by_bed and bed is None:
+        bed = _free_bed(capacity, {held for _, held in live if held})
     if bed and (bed.status != Bed.Status.UNOCCUPIED or bed.pk in {held for _, held in live}):
         raise Conflict("bed.taken", "This bed is not free or already promised.")
     taken = {place for place, _ in live}
@@ -60,6 +62,15 @@ def mismatch(member: str, state: str) -> Conflict:
     """What was signed is not what stands here; ``member`` is where they differ, ``state`` the candidate's, which stays."""
     detail = "What was signed is not what stands here: read the request again, then sign again."
     return Conflict("promise.mismatch", detail, member=member, state=str(state))
+
+
+def _free_bed(capacity: Capacity, promised: set[UUID]) -> Bed:
+    """Where beds are counted singly, a promise is of one of them, named or not."""
+    free = Bed.objects.filter(unit=capacity.unit_id, category=capacity.category, status=Bed.Status.UNOCCUPIED).exclude(pk__in=promised)
+    found = free.select_for_update().order_by("label").first()
+    if found is None:
+        raise Conflict("capacity.full", "Every bed of this unit is occupied, closed or promised.")
+    return found
 
 
 def _locked_bed(capacity: Capacity, bed_id: UUID) -> Bed:
@@ -96,10 +107,14 @@ def turn_into_occupancy(candidate: Candidate) -> None:
     """
     capacity = Capacity.objects.select_for_update(of=("self",)).get(holds__candidate=candidate)
     end_promise(candidate)
-    if capacity.source != Capacity.Source.ADT:
+    lying_in = Bed.objects.filter(holds__candidate=candidate, status=Bed.Status.UNOCCUPIED)
+    lying_in.update(status=Bed.Status.OCCUPIED, version=F("version") + 1, changed_at=database_now())
+    arrived = {"version": F("version") + 1, "cause": Cause.ARRIVAL}
+    if capacity.is_by_bed:
+        Capacity.objects.filter(pk=capacity.pk).update(**arrived)  # its beds are the count
+    elif capacity.source != Source.ADT:
         free = Q(staffed__gt=F("occupied") + F("blocked"))
-        Capacity.objects.filter(free, pk=capacity.pk).update(occupied=F("occupied") + 1, version=F("version") + 1)
-    Bed.objects.filter(holds__candidate=candidate, status=Bed.Status.UNOCCUPIED).update(status=Bed.Status.OCCUPIED)
+        Capacity.objects.filter(free, pk=capacity.pk).update(occupied=F("occupied") + 1, **arrived)
 
 
 def _range(lower: object, upper: object) -> Func:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from audit.events import CLOCK, Agent, Event
 from audit.services import record
-from backend.realtime import ring_after_commit
-from beds.access import board_watchers
+from backend.realtime import ring_after_commit, ring_watching_after_commit
+from beds.access import hospitals_on_board
 from beds.models import Candidate, Request, Urgency
 from identity.access import people_behind
 from identity.actors import Actor
@@ -67,4 +67,6 @@ def tell(request: Request, candidates: Iterable[Candidate], *, by: Mover) -> Non
 
 
 def ring_board(hospital_id: UUID) -> None:
-    ring_after_commit(board_watchers(hospital_id), {"t": "board", "hospital": str(hospital_id)})
+    """Ring whoever is looking at a board that shows this hospital; the sockets know who looks (docs/decisions/0004)."""
+    boards = hospitals_on_board(hospital_id).values_list("pk", flat=True)
+    ring_watching_after_commit(boards, {"t": "board", "hospital": str(hospital_id)})

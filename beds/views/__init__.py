@@ -7,56 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.errors import Invalid, NotFound
+from backend.errors import NotFound
 from backend.idempotency import idempotent
 from backend.pagination import Page
 from backend.parsing import parsed
 from beds import access, serializers, services
-from beds.services.board import unit_row
 from beds.transitions import STEPS, Side
-from identity.actors import Actor
+from beds.views.http import IDEMPOTENCY_KEY, HttpRequest
 from messaging.envelopes import read_envelope, read_epoch
 
-
-class HttpRequest(Request):
-    """After authentication: somebody is signed in."""
-
-    actor: Actor
-
-
 BY_PEOPLE = sorted(action for action, step in STEPS.items() if step.by != Side.CLOCK)
-IDEMPOTENCY_KEY = OpenApiParameter("Idempotency-Key", UUID, OpenApiParameter.HEADER, required=True)
-IF_MATCH = OpenApiParameter("If-Match", int, OpenApiParameter.HEADER, required=True, description="The version the caller has seen.")
 ACTION = OpenApiParameter("action", str, OpenApiParameter.PATH, enum=BY_PEOPLE)
-
-
-class BoardView(APIView):
-    @extend_schema(operation_id="board", parameters=[serializers.BoardFilter], responses=serializers.Board)
-    def get(self, request: HttpRequest) -> Response:
-        """Free beds of the own hospital and its partners, how old each figure is, and which duty roles are held."""
-        wanted = parsed(serializers.BoardFilter, request.query_params)
-        board = services.read_board(actor=request.actor, **wanted)
-        return Response(serializers.Board({"hospitals": board}).data)
-
-
-class CapacityView(APIView):
-    @extend_schema(
-        operation_id="report_capacity",
-        parameters=[IDEMPOTENCY_KEY, IF_MATCH],
-        request=serializers.FiguresIn,
-        responses=serializers.UnitFigures,
-    )
-    @idempotent
-    def put(self, request: HttpRequest, capacity_id: UUID) -> Response:
-        """Report a figure of the own hospital."""
-        figures = services.Figures(**parsed(serializers.FiguresIn, request.data))
-        version = version_seen(request)
-        capacity = services.update_capacity(actor=request.actor, capacity_id=capacity_id, version=version, figures=figures)
-        return Response(serializers.UnitFigures(unit_row(capacity, is_stale=False)).data)
 
 
 class RequestsView(APIView):
@@ -126,14 +90,6 @@ class StepView(APIView):
         details = parsed(serializers.StepIn, request.data)
         candidate = services.take_step(actor=request.actor, candidate_id=candidate_id, action=action, **details)
         return Response(serializers.CandidateOut(candidate, context={"actor": request.actor}).data)
-
-
-def version_seen(request: HttpRequest, of: str = "capacity") -> int:
-    """Raises: Invalid: ``capacity.version_missing``, or that of another part."""
-    try:
-        return int(request.headers["If-Match"].strip('"'))
-    except (KeyError, ValueError):
-        raise Invalid(f"{of}.version_missing", "Send If-Match with the version you have seen.") from None
 
 
 def _asked(given: dict[str, Any]) -> services.Asked:

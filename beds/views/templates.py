@@ -11,7 +11,7 @@ from backend.idempotency import idempotent
 from backend.parsing import parsed
 from beds import services
 from beds.models import AgeBand, Capability, Category, RequestTemplate, Speciality, TransportMode, Urgency
-from beds.views import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
+from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
 
 
 class TemplateIn(serializers.Serializer):

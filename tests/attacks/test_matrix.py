@@ -12,6 +12,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.models import Log
+from beds.models import Bed
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.messaging.people import sent, start_talk
@@ -70,6 +71,10 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "push-subscriptions/key": {"GET": MEMBERS},
     V1 + "board": {"GET": MEMBERS},
     V1 + "capacities/<uuid:capacity_id>": {"PUT": ABSENT},
+    V1 + "capacities/<uuid:capacity_id>/history": {"GET": OUT | {"pending": 403}},  # partners see it, as they see the figure
+    V1 + "capacities/<uuid:capacity_id>/undo": {"POST": ABSENT},
+    V1 + "units/<uuid:unit_id>/beds": {"GET": ABSENT},
+    V1 + "beds/<uuid:bed_id>": {"PUT": ABSENT},
     V1 + "requests": {"GET": MEMBERS, "POST": MEMBERS},
     V1 + "request-templates": {"GET": MEMBERS},
     V1 + "request-templates/<uuid:template_id>": {"PUT": ABSENT, "DELETE": ABSENT},
@@ -87,7 +92,12 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     "readyz": {"GET": ANYONE},
     "metrics": {"GET": ANYONE},
 }
-VERSIONED = {V1 + "capacities/<uuid:capacity_id>", V1 + "request-templates/<uuid:template_id>"}
+VERSIONED = {
+    V1 + "capacities/<uuid:capacity_id>",
+    V1 + "capacities/<uuid:capacity_id>/undo",
+    V1 + "beds/<uuid:bed_id>",
+    V1 + "request-templates/<uuid:template_id>",
+}
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
@@ -95,6 +105,7 @@ UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
 BODIES: dict[str, Any] = {
     V1 + "attachments": {"id": str(uuid4()), "conversation": "<uuid:conversation_id>", "size": 1, "sha256": "A" * 43},
     V1 + "capacities/<uuid:capacity_id>": {"staffed": 1, "occupied": 0, "blocked": 0},
+    V1 + "beds/<uuid:bed_id>": {"status": "O"},
     V1 + "requests/<uuid:request_id>/cancel": {"reason": "other"},
     V1 + "request-templates/<uuid:template_id>": {
         "speciality": "cardiology",
@@ -140,6 +151,8 @@ def world(night: Night) -> dict[str, str]:
     log = Log.objects.values_list("id", flat=True).first() or uuid4()
     things: dict[str, UUID | str] = {"<uuid:conversation_id>": talk.id, "<uuid:message_id>": sent(night.adler, talk)}
     things |= {"<uuid:attachment_id>": file, "<int:number>": "0", "<uuid:capacity_id>": ward.figures["kreis"].pk}
+    bed = Bed.objects.create(unit_id=night.kreis.unit_id, category="icu-high", label="7")
+    things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
     things |= {"<uuid:template_id>": template}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}

@@ -73,7 +73,7 @@ def test_past_the_hospitals_own_limit_a_figure_is_stale_and_last(night, ward):
 
 
 def test_not_reported_is_unknown_and_not_zero(night, ward):
-    Capacity.objects.filter(pk=ward.figures["uni"].pk).delete()
+    Unit.objects.filter(pk=night.uni.unit_id).update(closed_at=timezone.now())
 
     assert ward.board(night.adler)[night.uni.id]["units"] == []
 

@@ -7,13 +7,14 @@ import pytest
 import redis
 from django.conf import settings
 
-from backend.realtime import CHANNEL, RING, decode_frames
+from backend.realtime import CHANNEL, RING, WATCH, decode_frames
 
 
 @pytest.fixture
 def rung(night):
-    """``rung()``: what rang since the last call, as (event, names of the cast)."""
+    """``rung()``: what rang since the last call, as (event, names of the cast); of a board, names of the hospitals whose boards show it."""
     names = {str(night.person(name).id): name for name in ("adler", "conrad", "brandt", "dorn", "north", "middle", "outsider")}
+    names |= {str(place.id): place.name for place in night.places}
     listening = redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True)
     listening.subscribe(CHANNEL)
 
@@ -22,7 +23,7 @@ def rung(night):
         while time.monotonic() < end:
             message = listening.get_message(timeout=0.05)
             if message:
-                rings = [frame for frame in decode_frames(message["data"].decode()) if frame.kind == RING]
+                rings = [frame for frame in decode_frames(message["data"].decode()) if frame.kind in (RING, WATCH)]
                 found += [(json.loads(ring.text), {names[target] for target in ring.targets if target in names}) for ring in rings]
             elif found:
                 break
@@ -61,13 +62,13 @@ def test_a_confirm_rings_the_withdrawn_too(night, ward, rung):
     assert [event["hospital"] for event, _ in rings if event["t"] == "board"] == [str(night.nord.id)]
 
 
-def test_a_promised_bed_rings_the_partners_on_duty(night, ward, rung):
+def test_a_promised_bed_rings_the_boards_that_show_it(night, ward, rung):
     asked = ward.asks("uni").at("uni", "acknowledge")
     rung()
 
     asked.at("uni", "hold")
 
-    assert ({"t": "board", "hospital": str(night.uni.id)}, {"adler", "brandt", "north", "middle"}) in rung()
+    assert ({"t": "board", "hospital": str(night.uni.id)}, {"kreis", "uni", "nord", "mitte"}) in rung()
 
 
 def test_what_is_refused_rings_nobody(night, ward, rung):

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
-from beds.models import Capacity, RequestTemplate
+from beds.models import Bed, Capacity, FigureReport, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
@@ -59,6 +59,13 @@ class Scene:
             unit = Unit.objects.create(hospital_id=self.night.uni.id, name=f"Unit {uuid4()}")
             Capacity.objects.create(unit=unit, category="icu-high", staffed=3)
 
+    def reports(self) -> None:
+        FigureReport.objects.bulk_create(FigureReport(capacity=self.ward.figures["kreis"], staffed=3) for _ in range(MORE))
+
+    def single_beds(self) -> None:
+        unit = self.night.kreis.unit_id
+        Bed.objects.bulk_create(Bed(unit_id=unit, category="icu-high", label=f"1-{uuid4().hex}") for _ in range(MORE))
+
     def requests(self) -> None:
         self.ward.many(MORE, "uni", "nord", "mitte")
 
@@ -99,6 +106,7 @@ class Scene:
 
     def url(self, path: str) -> str:
         ids: dict[str, UUID | str] = {"conversation_id": self.talk.id, "attachment_id": self.attachment.pk, "request_id": self.asked.id}
+        ids |= {"capacity_id": self.ward.figures["kreis"].pk, "unit_id": self.night.kreis.unit_id}
         return path.format(**ids)
 
 
@@ -118,6 +126,7 @@ def physician(scene: Scene) -> Someone:
 LISTS = {
     "attachments/{attachment_id}": Listed(physician, Scene.chunks),
     "board": Listed(physician, Scene.figures),
+    "capacities/{capacity_id}/history": Listed(physician, Scene.reports),
     "conversations/{conversation_id}": Listed(physician, Scene.readers),
     "conversations/{conversation_id}/epochs": Listed(physician, Scene.epochs),
     "conversations/{conversation_id}/messages": Listed(physician, Scene.messages),
@@ -132,6 +141,7 @@ LISTS = {
     "session/unlock": Listed(registrar, Scene.seeds),
     "statements": Listed(registrar, Scene.people),
     "sync": Listed(physician, Scene.conversations),
+    "units/{unit_id}/beds": Listed(physician, Scene.single_beds),
 }
 
 

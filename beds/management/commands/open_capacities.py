@@ -1,4 +1,4 @@
-"""Open units' figures: JSON lines ``{unit, category, staffed, occupied, blocked, capabilities}`` on standard input."""
+"""Open units' figures: JSON lines ``{unit, category, staffed, occupied, blocked, capabilities, beds?}`` on standard input."""
 
 import json
 import sys
@@ -23,9 +23,8 @@ class Command(BaseCommand):
                 row = json.loads(line)
                 figures = Figures(row["staffed"], row["occupied"], row["blocked"])
                 unit_id = UUID(row["unit"])
-                capacity = open_capacity(
-                    unit_id=unit_id, category=row["category"], figures=figures, capabilities=row.get("capabilities", [])
-                )
+                words = {"capabilities": row.get("capabilities", []), "beds": row.get("beds", [])}
+                capacity = open_capacity(unit_id=unit_id, category=row["category"], figures=figures, **words)
             except (ValueError, KeyError) as error:
                 raise CommandError(f"Line {number} is not such an object.") from error
             except DomainError as error:

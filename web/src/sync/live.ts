@@ -38,6 +38,7 @@ export class Live {
   #ticking: ReturnType<typeof setInterval> | undefined;
   #polledAt = 0;
   #isOpen = false;
+  #isWatching = true;
   readonly #wake = () => this.#awake();
 
   constructor(events: LiveEvents) {
@@ -63,6 +64,17 @@ export class Live {
     this.#socket = null;
   }
 
+  /** Whether somebody looks at the board: only then does the server tell of each change there. */
+  watchBoard(isOn: boolean): void {
+    if (this.#isWatching === isOn) return;
+    this.#isWatching = isOn;
+    this.#tellWatching();
+  }
+
+  #tellWatching(): void {
+    if (this.#isLive()) this.#socket?.send(JSON.stringify({ do: "watch", board: this.#isWatching }));
+  }
+
   #connect(): void {
     clearTimeout(this.#reconnect);
     if (!this.#isOpen || this.#socket) return;
@@ -78,6 +90,7 @@ export class Live {
     const event = JSON.parse(text) as LiveEvent;
     if (event.t === "hello") {
       this.#pause = FIRST_PAUSE_MS;
+      this.#tellWatching();
       // What happened while there was no socket.
       void this.#resync().then(() => this.#socket && this.connection.set("live"));
     } else if (event.t === "resync") void this.#resync();
