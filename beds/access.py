@@ -1,7 +1,7 @@
 """The only lookups of capacity, requests and candidates by id.
 
 Invariant: every query starts at the actor's hospital. What is not theirs does not exist for them, so guessing ids teaches an outsider
-nothing, and a hospital that was asked never learns which others were.
+nothing, a hospital that was asked never learns which others were, and one that is to be asked later, or was never, learns nothing at all.
 """
 
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
 
     ``state`` is ``open`` or ``closed``: for the origin by the request's last candidate, for an asked hospital by its own alone.
     """
-    asked = Candidate.objects.filter(request=OuterRef("pk"), hospital=actor.hospital_id)
+    asked = Candidate.objects.filter(_was_asked(actor), request=OuterRef("pk"))
     made = Q(origin=actor.hospital_id)
-    requests = Request.objects.prefetch_related(Prefetch("candidates", _candidates_of(actor).order_by("created_at", "id")))
+    requests = Request.objects.prefetch_related(Prefetch("candidates", _candidates_of(actor).order_by("wave", "created_at", "id")))
     if state is None:
         return requests.filter(made | Exists(asked))
     is_closed = state == "closed"
@@ -92,8 +92,13 @@ def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
 
 
 def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
-    theirs = Q(request__origin=actor.hospital_id) | Q(hospital=actor.hospital_id)
-    return Candidate.objects.filter(theirs).select_related("hold__capacity").prefetch_related("signed_steps")
+    made = Q(request__origin=actor.hospital_id)
+    return Candidate.objects.filter(made | _was_asked(actor)).select_related("hold__capacity").prefetch_related("signed_steps")
+
+
+def _was_asked(actor: Actor) -> Q:
+    """Not by its state: a draft that was cancelled is cancelled like any other."""
+    return Q(hospital=actor.hospital_id, asked_at__isnull=False)
 
 
 def sides_of(actor: Actor, candidate: Candidate, request: Request) -> set[Side]:
@@ -210,6 +215,12 @@ def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]
     if found.keys() != wanted:
         raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
     return found
+
+
+def roles_still_to_ask(request: Request, role_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of ``role_ids`` that are open, and of a hospital that is a partner, still."""
+    partners = partner_hospitals(request.origin_id)
+    return set(DutyRole.objects.filter(pk__in=role_ids, closed_at=None, hospital__in=partners).values_list("pk", flat=True))
 
 
 def hospitals_on_board(hospital_id: UUID) -> QuerySet[Hospital]:

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from beds.transitions import COMMITTED, REASONS, TERMINAL, State
+from beds.transitions import COMMITTED, REASONS, TERMINAL, WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST, State
 from beds.vocabulary import (
     AgeBand,
     Assessment,
@@ -167,6 +167,8 @@ class Request(models.Model):
     transport_mode = models.CharField(max_length=12, choices=TransportMode, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)  # when the last candidate came to its end
+    wave_interval = models.PositiveIntegerField(null=True, blank=True)  # seconds; null: all were asked at once
+    next_wave_at = models.DateTimeField(null=True, blank=True)  # null: no hospital waits to be asked
 
     class Meta:
         constraints = [
@@ -176,8 +178,15 @@ class Request(models.Model):
             models.CheckConstraint(condition=Q(age_band__in=["", *AgeBand.values]), name="request_age_band_known"),
             models.CheckConstraint(condition=Q(sex__in=["", *Sex.values]), name="request_sex_known"),
             models.CheckConstraint(condition=Q(transport_mode__in=["", *TransportMode.values]), name="request_transport_mode_known"),
+            models.CheckConstraint(
+                condition=Q(wave_interval=None, next_wave_at=None)
+                | Q(wave_interval__isnull=False, wave_interval__range=(WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST)),
+                name="request_wave_interval_bounded",
+            ),
+            models.CheckConstraint(condition=Q(next_wave_at=None) | Q(closed_at=None), name="request_closed_waits_for_nobody"),
         ]
         indexes = [
+            models.Index(fields=["next_wave_at"], condition=Q(next_wave_at__isnull=False), name="request_next_wave"),
             models.Index(fields=["-created_at"], name="request_by_time"),
             models.Index(fields=["origin", "-created_at"], name="request_by_origin"),
         ]
@@ -221,7 +230,10 @@ class Candidate(models.Model):
     conversation = models.OneToOneField(Conversation, on_delete=models.PROTECT, related_name="candidate")
     state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.SUBMITTED.value)
     reason = models.CharField(max_length=32, blank=True)
-    acknowledge_by = models.DateTimeField()
+    wave = models.PositiveSmallIntegerField(default=1)  # from 1
+    # Null while it is a draft, and for good when it ended as one: the hospital never learns of it. Default: asked at once.
+    asked_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    acknowledge_by = models.DateTimeField(null=True, blank=True)  # null as long as nobody was asked
     escalation = models.PositiveSmallIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
@@ -235,6 +247,12 @@ class Candidate(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=[s.value for s in State]), name="candidate_state_known"),
             models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="candidate_reason_known"),
+            models.CheckConstraint(condition=Q(wave__gte=1), name="candidate_wave_from_one"),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "cancelled"], asked_at=None, acknowledge_by=None)
+                | (~Q(state="draft") & Q(asked_at__isnull=False, acknowledge_by__isnull=False)),
+                name="candidate_draft_was_not_asked",
+            ),
         ]
         indexes = [
             models.Index(fields=["acknowledge_by"], condition=Q(state="submitted"), name="candidate_overdue"),

@@ -26,7 +26,15 @@ from beds.models import (
 )
 from beds.services.asking import ASKED_AT_MOST
 from beds.services.receipts import as_json
-from beds.transitions import REASONS, STEPS, TERMINAL, State, actions_from
+from beds.transitions import (
+    REASONS,
+    STEPS,
+    TERMINAL,
+    WAVE_INTERVAL_AT_LEAST,
+    WAVE_INTERVAL_AT_MOST,
+    State,
+    actions_from,
+)
 from messaging.envelopes import refusal
 from wardline_client.protocol import ProtocolError, Signed, decode
 from wardline_client.protocol.promises import MAX_PROMISE
@@ -55,6 +63,9 @@ class NewCandidate(serializers.Serializer):
     role = serializers.UUIDField(help_text="The duty role that is asked.")
     conversation = NewConversation()
     message = EnvelopeIn(required=False, allow_null=True)
+    wave = serializers.IntegerField(
+        min_value=1, max_value=ASKED_AT_MOST, required=False, help_text="Later waves are drafts until their turn; from 1, by default 1."
+    )
 
 
 class NewRequest(serializers.Serializer):
@@ -66,6 +77,13 @@ class NewRequest(serializers.Serializer):
     age_band = serializers.ChoiceField(AgeBand.choices, required=False, allow_blank=True)
     sex = serializers.ChoiceField(Sex.choices, required=False, allow_blank=True, help_text="Only where it matters for the room.")
     transport_mode = serializers.ChoiceField(TransportMode.choices, required=False, allow_blank=True)
+    wave_interval = serializers.IntegerField(
+        min_value=WAVE_INTERVAL_AT_LEAST,
+        max_value=WAVE_INTERVAL_AT_MOST,
+        required=False,
+        allow_null=True,
+        help_text="Seconds from one wave to the next; by default the urgency's time to acknowledge.",
+    )
     candidates = NewCandidate(many=True, allow_empty=False, max_length=ASKED_AT_MOST)  # type: ignore[call-arg]
 
 
@@ -117,6 +135,7 @@ class CandidateOut(serializers.ModelSerializer):
     offer = serializers.SerializerMethodField(
         help_text="What the destination signed, while the bed is held: the origin's device accepts this."
     )
+    wave = serializers.SerializerMethodField(help_text="Null for the asked hospital: it would tell how many were asked before.")
     actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
 
     class Meta:
@@ -128,6 +147,8 @@ class CandidateOut(serializers.ModelSerializer):
             "conversation",
             "state",
             "reason",
+            "wave",
+            "asked_at",
             "acknowledge_by",
             "escalation",
             "hold",
@@ -147,6 +168,10 @@ class CandidateOut(serializers.ModelSerializer):
     def get_offer(self, candidate: Candidate) -> dict[str, str] | None:
         offers = [step for step in candidate.signed_steps.all() if step.kind == SignedStep.Kind.OFFER]
         return as_json(offers[0]) if candidate.state == State.HELD and offers else None
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_wave(self, candidate: Candidate) -> int | None:
+        return candidate.wave if candidate.request.origin_id == self.context["actor"].hospital_id else None
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
     def get_actions(self, candidate: Candidate) -> list[str]:
@@ -174,22 +199,38 @@ class CandidateDetail(CandidateOut):
 class RequestOut(serializers.ModelSerializer):
     candidates = CandidateOut(many=True)
     closed_at = serializers.SerializerMethodField(help_text="For an asked hospital: when its own part ended.")
+    wave_interval = serializers.SerializerMethodField(help_text="Seconds; null when all were asked at once, and for an asked hospital.")
+    next_wave_at = serializers.SerializerMethodField(
+        help_text="When the next are asked if nobody acknowledges; null when nobody waits to be asked, and for an asked hospital."
+    )
 
     class Meta:
         model = Request
         fields: tuple[str, ...] = (
             *("id", "origin", "requester", "role", "category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
-            *("created_at", "closed_at", "candidates"),
+            *("created_at", "closed_at", "wave_interval", "next_wave_at", "candidates"),
         )
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_closed_at(self, request: Request) -> Any:
         # The request's own end would tell an asked hospital that others were asked, and when they were done.
         closed_at = request.closed_at
-        if request.origin_id != self.context["actor"].hospital_id:
+        if not self._is_origin(request):
             ends = [candidate.changed_at for candidate in request.candidates.all() if candidate.state in TERMINAL]
             closed_at = ends[0] if ends else None
         return serializers.DateTimeField().to_representation(closed_at) if closed_at else None
+
+    @extend_schema_field(serializers.IntegerField(allow_null=True))
+    def get_wave_interval(self, request: Request) -> Any:
+        return request.wave_interval if self._is_origin(request) else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_next_wave_at(self, request: Request) -> Any:
+        then = request.next_wave_at if self._is_origin(request) else None
+        return serializers.DateTimeField().to_representation(then) if then else None
+
+    def _is_origin(self, request: Request) -> bool:
+        return request.origin_id == self.context["actor"].hospital_id
 
 
 class RequestPage(serializers.Serializer):

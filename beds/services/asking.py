@@ -6,7 +6,7 @@ codes from closed lists; words and pictures go into the conversations.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -45,15 +45,26 @@ class Asked(NamedTuple):
     conversation: UUID
     epoch: SealedEpoch
     message: Envelope | None = None
+    wave: int = 1
 
 
 @transaction.atomic(savepoint=False)
-def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequence[Asked], role: UUID | None = None) -> Request:
-    """Ask several hospitals at once, each in a conversation of its own.
+def create_request(
+    *,
+    actor: Actor,
+    request_id: UUID,
+    need: Need,
+    asked: Sequence[Asked],
+    role: UUID | None = None,
+    wave_interval: int | None = None,
+) -> Request:
+    """Ask several hospitals, each in a conversation of its own: those of the first wave now, the others as drafts.
+
+    ``wave_interval`` are the seconds from one wave to the next, by default the time that the urgency gives to acknowledge.
 
     Raises:
         Forbidden: ``actor.not_human``, ``role.not_on_duty``.
-        Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``.
+        Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``, ``request.waves``.
         Conflict: ``request.id_reused``, ``conversation.id_reused``.
         DomainError: what ``create_conversation`` and ``send_message`` raise, ``epoch.stale_recipients`` above all.
     """
@@ -62,7 +73,7 @@ def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequenc
     roles = _roles_asked(actor, need, asked)
     now = database_now()
     who = {"origin_id": actor.hospital_id, "requester_id": actor.person_id, "role_id": role}
-    request = Request(id=request_id, created_at=now, **who, **need._asdict())
+    request = Request(id=request_id, created_at=now, **who, **need._asdict(), **_waves(need, asked, wave_interval, now))
     candidates = [_candidate(request, one, roles[one.role], now) for one in asked]
     _open_conversations(actor, role, asked)
     _store(request, candidates)
@@ -73,6 +84,16 @@ def create_request(*, actor: Actor, request_id: UUID, need: Need, asked: Sequenc
             send_message(actor=actor, conversation_id=one.conversation, envelope=one.message)
     tell(request, candidates, by=mover(actor, role))
     return access.request_of(actor, request_id)
+
+
+def _waves(need: Need, asked: Sequence[Asked], interval: int | None, now: datetime) -> dict[str, Any]:
+    numbers = {one.wave for one in asked}
+    if numbers != set(range(1, len(numbers) + 1)):
+        raise Invalid("request.waves", "Number the waves from 1 without a gap.")
+    if len(numbers) == 1:
+        return {}
+    seconds = ACKNOWLEDGE_WITHIN[need.urgency] if interval is None else interval
+    return {"wave_interval": seconds, "next_wave_at": now + timedelta(seconds=seconds)}
 
 
 def _roles_asked(actor: Actor, need: Need, asked: Sequence[Asked]) -> dict[UUID, DutyRole]:
@@ -91,14 +112,17 @@ def _roles_asked(actor: Actor, need: Need, asked: Sequence[Asked]) -> dict[UUID,
 
 def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime) -> Candidate:
     within = timedelta(seconds=acknowledge_within(role.hospital.acknowledge_within, request.urgency))
+    is_asked = one.wave == 1
     return Candidate(
         id=one.id,
         request=request,
         hospital_id=one.hospital,
         role=role,
         conversation_id=one.conversation,
-        state=State.SUBMITTED.value,
-        acknowledge_by=now + within,
+        state=(State.SUBMITTED if is_asked else State.DRAFT).value,
+        wave=one.wave,
+        asked_at=now if is_asked else None,
+        acknowledge_by=now + within if is_asked else None,
         created_at=now,
         changed_at=now,
     )
@@ -110,10 +134,12 @@ def acknowledge_within(settings: dict[str, int], urgency: str) -> int:
 
 
 def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked]) -> None:
-    """Members: the requester, the role acted in, the role asked; messaging adds the archives of both hospitals."""
+    """Members: the requester, the role acted in, the role asked (awaited until its wave); messaging adds the archives of both hospitals."""
     for one in asked:
-        members = {actor.person_id, one.role} | ({role} if role else set())
-        _, is_new = create_conversation(actor=actor, id=one.conversation, kind="case", members=members, epoch=one.epoch, role=role)
+        origin, destination = {actor.person_id} | ({role} if role else set()), {one.role}
+        members, awaited = (origin | destination, set()) if one.wave == 1 else (origin, destination)
+        given: dict[str, Any] = {"actor": actor, "id": one.conversation, "kind": "case", "epoch": one.epoch, "role": role}
+        _, is_new = create_conversation(members=members, awaited=awaited, **given)
         if not is_new:
             raise Conflict("conversation.id_reused", "Each candidate has a conversation of its own.")
 

@@ -1,4 +1,4 @@
-"""What happens when nobody acts: holds run out, overdue requests are raised and at last given up.
+"""What happens when nobody acts: holds run out, overdue requests are raised and at last given up, and the next hospitals are asked.
 
 Invariant: correctness never depends on this running. A step is one transaction under the request's lock, conditional on what was overdue,
 so two sweepers do nothing twice, and after an outage each overdue request is raised once, late, not once per missed wait.
@@ -13,20 +13,21 @@ from django.db.models import F, QuerySet
 
 from beds.models import Candidate, Request
 from beds.services.asking import acknowledge_within
-from beds.services.moving import move, write_history
 from beds.services.promises import database_now, live_holds
+from beds.services.stepping import move, write_history
 from beds.services.telling import THE_CLOCK, record_step, tell
+from beds.services.waves import advance, sweep_waves
 from beds.transitions import ESCALATIONS_AT_MOST, State
 
 BATCH = 200
 
 
 def sweep() -> int:
-    """Do what is due now; returns how many candidates were moved or raised."""
+    """Do what is due now; returns how many candidates were moved or raised, and requests went on to their next wave."""
     now = database_now()
     done = [_due(Candidate.objects.filter(state=State.HELD, hold__during__endswith__lte=now), _expire)]
     done += [_due(Candidate.objects.filter(state=State.SUBMITTED, acknowledge_by__lte=now), _raise_or_give_up)]
-    return sum(done)
+    return sum(done) + sweep_waves()
 
 
 def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) -> int:
@@ -38,7 +39,10 @@ def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) ->
 def _under_lock(request_id: UUID, candidate_id: UUID, step: Callable[[Request, UUID], bool]) -> bool:
     # Another sweeper, or a person, has it: nothing to wait for, the next run looks again.
     request = Request.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()
-    return request is not None and step(request, candidate_id)
+    has_moved = request is not None and step(request, candidate_id)
+    if request is not None and has_moved:
+        advance(request)
+    return has_moved
 
 
 def _expire(request: Request, candidate_id: UUID) -> bool:

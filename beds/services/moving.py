@@ -1,26 +1,22 @@
-"""Moving a candidate along the table.
+"""What people do with a candidate, and with a request.
 
-Invariant: one function changes ``Candidate.state``, by an UPDATE that names the state and version it was read in; whoever loses a race gets
-the present state and has changed nothing. The request's row is locked first, so that at most one candidate is confirmed and the request
-closes with its last candidate, whoever ends it.
+Invariant: who acts is who may, in the role held under the request's lock; whoever loses a race gets a domain error and has changed nothing.
 """
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
 
 from backend.errors import Conflict, Invalid
 from beds import access
-from beds.models import Candidate, Request, Transition
-from beds.services.promises import database_now, end_promise, keep_promise, place_hold, turn_into_occupancy
+from beds.models import Candidate, Request
+from beds.services import waves
+from beds.services.promises import keep_promise, place_hold
 from beds.services.signing import Accepting, Signed, keep, read_signed, require_offer
-from beds.services.telling import Mover, mover, record_step, ring_board, tell
-from beds.transitions import CANCEL_REASONS, COMMITTED, OPEN, OTHER_CONFIRMED, STEPS, TERMINAL, State
+from beds.services.stepping import lock_request, move
+from beds.services.telling import Mover, mover, ring_board, tell
+from beds.transitions import CANCEL_REASONS, COMMITTED, OPEN, OTHER_CONFIRMED, STEPS, TERMINAL
 from identity.actors import Actor
-
-HAS_PROMISE = COMMITTED | {State.HELD}
 
 
 @transaction.atomic(savepoint=False)
@@ -53,12 +49,15 @@ def take_step(
     access.require_role_still(actor, by.role)
     if isinstance(promise, Accepting):
         _confirm(request, candidate, by, promise)
+    elif action == "submit":
+        waves.submit(request, candidate, by=by)
     else:
         move(request, candidate, action, by=by, reason=reason, digest=promise and promise.digest)
         if promise:
             place_hold(candidate=candidate, offer=promise.header)
             ring_board(candidate.hospital_id)
         tell(request, [candidate], by=by)
+        waves.advance(request)
     if promise:
         keep(promise, actor=actor, candidate=candidate)
     return access.candidate_of(actor, candidate_id)
@@ -72,6 +71,7 @@ def _confirm(request: Request, candidate: Candidate, by: Mover, accepting: Accep
         raise Conflict("request.already_confirmed", "A bed at one hospital is confirmed for this request.", state=state)
     move(request, candidate, "confirm", by=by, digest=accepting.digest)
     require_offer(accepting, candidate)
+    waves.stop(request, by=by)
     others = [other for other in candidates if other.pk != candidate.pk and other.state in OPEN]
     for other in others:
         move(request, other, "withdraw", by=by, reason=OTHER_CONFIRMED)
@@ -96,6 +96,7 @@ def cancel_request(*, actor: Actor, request_id: UUID, reason: str, role: UUID | 
     candidates = list(request.candidates.exclude(state__in=TERMINAL).order_by("pk"))
     if not candidates:
         raise Conflict("request.closed", "Every hospital's part of this request has ended.")
+    waves.wait_for_nobody(request)
     for candidate in candidates:
         move(request, candidate, "cancel", by=by, reason=reason)
     tell(request, candidates, by=by)
@@ -105,50 +106,3 @@ def check_reason(known: frozenset[str], reason: str) -> None:
     """A step with reasons takes exactly one of them; the others take none, so that no free text comes in this way."""
     if (reason not in known) if known else reason:
         raise Invalid("reason.unknown", "Give one of the step's reason codes.", reasons=sorted(known))
-
-
-def lock_request(request_id: UUID) -> Request:
-    return Request.objects.select_for_update().get(pk=request_id)
-
-
-def move(request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str = "", digest: bytes | None = None) -> None:
-    """One row of the table: state, history, audit record (with the ``digest`` of what was signed), and the end of the promise when the
-    state is the last.
-
-    Raises:
-        Conflict: ``candidate.wrong_state`` (``offer.expired`` for a confirm that came after the clock's own step) with the present state.
-    """
-    step, source, now = STEPS[action], candidate.state, database_now()
-    # State and version as they were read: whoever moved the candidate since then was first, even if the table allows this step again.
-    unmoved = Candidate.objects.filter(pk=candidate.pk, state=source, version=candidate.version).filter(state__in=step.sources)
-    if not unmoved.update(state=step.target, reason=reason, version=F("version") + 1, changed_at=now):
-        raise _lost(candidate, action)
-    candidate.state, candidate.reason, candidate.version, candidate.changed_at = step.target.value, reason, candidate.version + 1, now
-    write_history(candidate, action, by=by, source=source, now=now)
-    record_step(by=by, verb=action, request=request, candidate=candidate, reason=reason, source=source, digest=digest)
-    if step.target in TERMINAL:
-        _end(request, candidate, source)
-
-
-def write_history(candidate: Candidate, action: str, *, by: Mover, source: str, now: datetime) -> None:
-    who = {"person_id": by.person, "role_id": by.role}
-    what = {"action": action, "source": source, "target": candidate.state, "reason": candidate.reason}
-    Transition.objects.create(candidate=candidate, created_at=now, **what, **who)
-
-
-def _lost(candidate: Candidate, action: str) -> Conflict:
-    present = Candidate.objects.values_list("state", flat=True).get(pk=candidate.pk)
-    if action == "confirm" and present == State.EXPIRED:
-        return Conflict("offer.expired", "The bed was held only until a time that has passed.", state=present)
-    return Conflict("candidate.wrong_state", "The request has moved on at this hospital.", state=present)
-
-
-def _end(request: Request, candidate: Candidate, source: str) -> None:
-    if candidate.state == State.ARRIVED:
-        turn_into_occupancy(candidate)
-    elif source in HAS_PROMISE:
-        end_promise(candidate)
-    if source in HAS_PROMISE:
-        ring_board(candidate.hospital_id)
-    still_going = Candidate.objects.filter(request=OuterRef("pk")).exclude(state__in=TERMINAL)
-    Request.objects.filter(~Exists(still_going), pk=request.pk, closed_at=None).update(closed_at=candidate.changed_at)

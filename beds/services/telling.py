@@ -1,7 +1,8 @@
 """Who hears of a change: the audit log in the transaction, people's sockets after it.
 
 Invariant: an event about a candidate goes into the logs of its two hospitals and of no other: what one hospital may read in its own log
-never shows that others were asked. A ring says only which request or which hospital's board changed.
+never shows that others were asked, and one that is not asked yet finds nothing. A ring says only which request or which hospital's board
+changed.
 """
 
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ def record_step(
         event=Event(
             action="beds." + verb.replace("-", "_"),
             agent=by.agent,
-            hospitals=[request.origin_id, candidate.hospital_id],
+            hospitals=[request.origin_id, *([candidate.hospital_id] if candidate.asked_at else [])],
             subjects={"request": request.pk, "candidate": candidate.pk},
             detail=detail,
             digest=digest,
@@ -52,8 +53,8 @@ def record_step(
 
 
 def people_concerned(request: Request, candidates: Iterable[Candidate]) -> set[UUID]:
-    """The requester, and whoever holds the request's and the candidates' duty roles now."""
-    principals = {request.requester_id, *(candidate.role_id for candidate in candidates)} | (
+    """The requester, and whoever holds the request's and, of those asked, the candidates' duty roles now."""
+    principals = {request.requester_id, *(candidate.role_id for candidate in candidates if candidate.asked_at)} | (
         {request.role_id} if request.role_id else set()
     )
     return {person for people in people_behind(principals).values() for person in people}

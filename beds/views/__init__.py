@@ -46,12 +46,14 @@ class RequestsView(APIView):
     )
     @idempotent
     def post(self, request: HttpRequest) -> Response:
-        """Ask several hospitals at once."""
+        """Ask several hospitals, at once or in waves."""
         body = parsed(serializers.NewRequest, request.data)
         asked = [_asked(given) for given in body.pop("candidates")]
-        request_id, role = body.pop("id"), body.pop("role", None)
+        request_id, role, interval = body.pop("id"), body.pop("role", None), body.pop("wave_interval", None)
         need = services.Need(**({"capabilities": []} | body))
-        made = services.create_request(actor=request.actor, request_id=request_id, need=need, asked=asked, role=role)
+        made = services.create_request(
+            actor=request.actor, request_id=request_id, need=need, asked=asked, role=role, wave_interval=interval
+        )
         return Response(serializers.RequestDetail(made, context={"actor": request.actor}).data, status=201)
 
 
@@ -101,4 +103,5 @@ def _asked(given: dict[str, Any]) -> services.Asked:
         conversation=conversation["id"],
         epoch=read_epoch(conversation["epoch"]),
         message=read_envelope(message) if message else None,
+        wave=given.get("wave", 1),
     )

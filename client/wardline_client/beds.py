@@ -44,8 +44,12 @@ class Beds:
         capabilities: Iterable[str] = (),
         question: str = "",
         role: UUID | None = None,
+        later: Sequence[Sequence[UUID]] = (),
+        wave_interval: int | None = None,
     ) -> Json:
         """Ask the duty roles of several hospitals at once, each in a conversation of its own that the others know nothing of.
+
+        The roles of ``later`` are asked wave by wave, ``wave_interval`` seconds apart, while nobody acknowledges; they are sealed to now.
 
         Raises:
             ApiError, ProtocolError: a role or archive without a proof is not asked, and nothing is sent.
@@ -59,10 +63,15 @@ class Beds:
             "age_band": age_band,
             "sex": sex,
             "transport_mode": transport_mode,
+            "wave_interval": wave_interval,
         }
 
         def ask() -> Json:
-            candidates = [self._candidate(asked, question, urgency, role) for asked in asked_roles]
+            candidates = [
+                self._candidate(asked, question, urgency, role) | {"wave": number}
+                for number, wave in enumerate([asked_roles, *later], start=1)
+                for asked in wave
+            ]
             answer: Json = self.session.api.post("requests", codes | {"candidates": candidates})
             return answer
 

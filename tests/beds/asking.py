@@ -21,7 +21,7 @@ from wardline_client.protocol.epochs import seal_epoch
 from wardline_client.protocol.messages import MessageHeader, seal_message
 from wardline_client.protocol.promises import need_digest
 
-ORIGIN = frozenset({"answer-info", "confirm", "withdraw", "cancel", "arrange-transport", "depart", "divert"})
+ORIGIN = frozenset({"submit", "answer-info", "confirm", "withdraw", "cancel", "arrange-transport", "depart", "divert"})
 DETAILS = {
     "decline": {"reason": "no-bed"},
     "withdraw": {"reason": "condition-changed"},
@@ -72,16 +72,19 @@ class Ward:
         unit = getattr(self.night, name).unit_id
         return Capacity.objects.create(unit_id=unit, category="icu-high", capabilities=["invasive-vent"], **figures)
 
-    def asks(self, *hospitals, by=None, role=None):
-        body = self.body(*hospitals, by=by, role=role)
+    def asks(self, *hospitals, by=None, role=None, **need):
+        """``waves=(1, 2)`` numbers the hospitals in their order."""
+        body = self.body(*hospitals, by=by, role=role, **need)
         answer = (by or self.night.adler).post("requests", body)
         assert answer.status_code == 201, answer.json()
         return Asked(self, body, (by or self.night.adler).place.id)
 
-    def body(self, *hospitals, by=None, role=None, **need):
+    def body(self, *hospitals, by=None, role=None, waves=(), **need):
         """A request as the phone makes it: an epoch and a first message for each hospital asked."""
         by = by or self.night.adler
         candidates = [self._sealed_for(getattr(self.night, name), by, role) for name in hospitals]
+        for candidate, wave in zip(candidates, waves, strict=False):
+            candidate["wave"] = wave
         return {"id": str(uuid4()), "role": str(role.id) if role else None, **NEED, **need, "candidates": candidates}
 
     def _sealed_for(self, place, by, role):

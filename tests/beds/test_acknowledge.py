@@ -5,7 +5,7 @@ from django.db import transaction
 
 from backend.errors import Conflict
 from beds import access
-from beds.services.moving import move
+from beds.services.stepping import move
 from beds.services.telling import mover
 from tests.beds.asking import BEFORE
 

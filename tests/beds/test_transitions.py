@@ -58,7 +58,7 @@ def test_the_diagram_draws_no_step_that_is_not_in_the_table():
 @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
 def test_whatever_is_tried_the_path_ends_in_an_end_or_goes_on(attempts):
     """A random walk: what the table refuses changes nothing; after an end nothing moves; a commitment comes from a hold alone."""
-    state, path = State.SUBMITTED, []
+    state, path = State.DRAFT, []
     for action in attempts:
         before = state
         if state in STEPS[action].sources:
@@ -72,13 +72,14 @@ def test_whatever_is_tried_the_path_ends_in_an_end_or_goes_on(attempts):
 
 @pytest.mark.parametrize("state", sorted(State))
 def test_every_state_can_be_reached_and_left_or_is_an_end(state):
-    assert state == State.SUBMITTED or any(step.target == state for step in STEPS.values())
+    assert state == State.DRAFT or any(step.target == state for step in STEPS.values())
     exits = [action for side in Side for action in actions_from(state, side)]
     assert (exits == []) == (state in TERMINAL)
 
 
 def test_the_groups_cover_all_states():
-    assert set(State) == OPEN | COMMITTED | TERMINAL
+    assert set(State) == {State.DRAFT} | OPEN | COMMITTED | TERMINAL
+    assert State.DRAFT not in OPEN | COMMITTED | TERMINAL
     assert not OPEN & COMMITTED
     assert not OPEN & TERMINAL
 
