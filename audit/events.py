@@ -25,6 +25,7 @@ class Agent:
     device: UUID | None = None
     profession: str = ""
     method: str = ""  # passkey, clock, system
+    snapshot: bytes | None = None  # commitment to name and profession at the time (``audit.openings``)
 
 
 SYSTEM = Agent(method="system")

@@ -6,7 +6,7 @@ members in code point order, no white space, no floating-point numbers. No Djang
 
 import json
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -54,7 +54,10 @@ def leaf_of(event: Event) -> Leaf:
     """
     at = datetime.now(UTC)
     agent = event.agent or _NOBODY
-    content = _encode(_members(event, agent, at)).encode()
+    members = _members(event, agent, at)
+    if agent.snapshot is not None:
+        members["commitments"] = {"agent": b64encode(agent.snapshot).decode()}
+    content = _encode(members).encode()
     if len(content) > MAX_LEAF_BYTES:
         raise ValueError(f"An audit leaf takes at most {MAX_LEAF_BYTES} bytes; this one has {len(content)}.")
     return Leaf(content=content, at=at, event=event, agent=agent)

@@ -89,6 +89,21 @@ class Checkpoint(models.Model):
         db_table = "audit_checkpoint"
 
 
+class Opening(models.Model):
+    """A personal value that leaves commit to, with its salt: erased by deleting the row (``audit.openings``)."""
+
+    commitment = models.BinaryField(primary_key=True)
+    subject = models.UUIDField()  # pseudonym
+    field = models.TextField()
+    salt = models.BinaryField()
+    value = models.TextField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_opening"
+
+
 class IndexEntry(models.Model):
     """What is searched. Personal data by its nature, so it stands beside the log and may be erased without touching a leaf."""
 

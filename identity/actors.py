@@ -17,6 +17,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from audit.events import Agent
+from audit.openings import NEWEST_AGENT
 from backend.errors import Forbidden
 
 
@@ -25,7 +26,8 @@ class Actor:
     """A person on a device, signed in, with the duty roles held right now.
 
     ``is_pending``: joined, but no registrar has vouched yet. Such a person has no role, is no registrar and may only look after the own
-    account. ``is_auditor``: appointed by a registrar for a term that runs now (``AuditorTerm``).
+    account. ``is_auditor``: appointed by a registrar for a term that runs now (``AuditorTerm``). ``snapshot``: what the
+    audit log commits to of name and profession, as they were at this request or when the socket opened.
     """
 
     person_id: UUID
@@ -42,6 +44,7 @@ class Actor:
     expires_at: datetime
     is_pending: bool = False
     is_auditor: bool = False
+    snapshot: bytes | None = None
 
     def agent(self, role: UUID | None = None) -> Agent:
         """This actor in the words of the audit log; ``role`` is the duty role acted in."""
@@ -52,6 +55,7 @@ class Actor:
             device=self.device_id,
             profession=self.profession,
             method=self.method,
+            snapshot=self.snapshot,
         )
 
     def require_role(self, role: UUID | None) -> UUID | None:
@@ -101,7 +105,7 @@ class Resolved(NamedTuple):
     former: Agent | None = None
 
 
-_SQL = """
+_SQL = f"""
     SELECT person.id, person.pseudonym, person.kind, membership.hospital_id, device.id, device.public_key, sign_in.id,
         membership.is_registrar, person.profession, sign_in.method, sign_in.expires_at, membership.state,
         ARRAY(
@@ -113,6 +117,7 @@ _SQL = """
             SELECT FROM identity_auditorterm term
             WHERE term.membership_id = membership.id AND term.ended_at IS NULL AND (term.until IS NULL OR term.until > %(now)s)
         ),
+        {NEWEST_AGENT.format("person.pseudonym")},
         sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %(now)s, device.revoked_at IS NOT NULL
     FROM identity_signin sign_in
     JOIN identity_device device ON device.id = sign_in.device_id
@@ -121,7 +126,7 @@ _SQL = """
         SELECT * FROM identity_membership WHERE person_id = person.id ORDER BY created_at DESC LIMIT 1
     ) membership ON true
     WHERE sign_in.session_digest = %(digest)s
-"""
+"""  # noqa: S608 -- put together from constants
 
 
 def session_digest(session_key: str) -> bytes:
@@ -137,11 +142,12 @@ def resolve(session_key: str | None) -> Resolved:
         row = cursor.fetchone()
     if row is None:
         return Resolved(None)
-    *_, state, roles, is_auditor, is_over, is_revoked = row
+    *_, state, roles, is_auditor, commitment, is_over, is_revoked = row
+    snapshot = None if commitment is None else bytes(commitment)
     # The device first: it is what tells a client to wipe its store, and revocation ends the sign-in too.
     lapse = Lapse.DEVICE_REVOKED if is_revoked else Lapse.MEMBERSHIP_ENDED if state == "ended" else Lapse.SESSION_ENDED if is_over else None
     if lapse:
-        return Resolved(None, lapse, Agent(row[1], row[3], None, row[4], row[8], row[9]))
+        return Resolved(None, lapse, Agent(row[1], row[3], None, row[4], row[8], row[9], snapshot))
     is_pending = state == "pending"
     actor = Actor(
         person_id=row[0],
@@ -158,6 +164,7 @@ def resolve(session_key: str | None) -> Resolved:
         roles=frozenset() if is_pending else frozenset(roles),
         is_pending=is_pending,
         is_auditor=is_auditor and not is_pending,
+        snapshot=snapshot,
     )
     return Resolved(actor)
 

@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from audit.api import views
+from audit.api import privacy_views, views
 
-urlpatterns = [path("audit/export", views.Export.as_view())]
+urlpatterns = [
+    path("audit/export", views.Export.as_view()),
+    path("audit/erasures", privacy_views.ErasuresView.as_view()),
+]

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint
-from audit.api.export import bundle
 from audit.api.log_views import NEVER, AnyAccept
 from audit.events import Event
+from audit.exports import bundle
 from audit.services import record
 
 
@@ -45,7 +45,7 @@ class Export(APIView):
                     action="audit.export", agent=actor.agent(), hospitals=[actor.hospital_id], subjects={"log": log.id}, detail=detail
                 )
             )
-        pieces = bundle(log, checkpoint)
+        pieces = bundle.whole(log=log.id, hospital=log.hospital, note=checkpoint.note, size=checkpoint.size)
         # An ASGI server would gather an ordinary iterator in memory before it sends the first byte.
         content = _in_turns(pieces) if isinstance(request._request, ASGIRequest) else pieces
         name = f"audit-{log.id}-{checkpoint.size}.ndjson"

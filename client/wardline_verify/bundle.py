@@ -70,7 +70,8 @@ class _Reader:
         self.report, self.policy, self.saved = report, policy, saved
         self.tree = Tree()
         self.next_index = 0
-        self.erasures = 0
+        self.erased: set[str] = set()  # commitments that an event says cannot be opened any more
+        self.unopened: Counter[str] = Counter()
         self.saved_root: bytes | None = None
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -124,7 +125,9 @@ class _Reader:
     def _leaf(self, members: dict[str, Any], checkpoint: Checkpoint) -> bool:
         """Take one leaf; ``False`` when nothing that follows could still make sense."""
         index = members.get("index")
-        if index != self.next_index or self.next_index >= checkpoint.size:
+        height = _height(members)
+        count = 1 << height
+        if index != self.next_index or self.next_index % count or self.next_index + count > checkpoint.size:
             self.report.find(Verdict.TAMPERED, "gap", f"{self.next_index} / {index}")
             return False
         if "leaf" in members:
@@ -135,9 +138,9 @@ class _Reader:
             digest = _bytes(members, "hash")
             if len(digest) != 32:
                 raise Unusable("bad_line", str(index))
-            self.tree.add(digest)
-            self.report.withheld += 1
-        self.next_index += 1
+            self.tree.add(digest, height)
+            self.report.withheld += count
+        self.next_index += count
         self._remember()
         return True
 
@@ -153,14 +156,15 @@ class _Reader:
             return
         self.report.first_at, self.report.last_at = self.report.first_at or event["at"], event["at"]
         self.report.outcomes[event["outcome"]] += 1
-        self.erasures += event["action"] == "privacy.erased"
+        if event["action"] == "privacy.erased":
+            self.erased.update(_named_erased(event))
         for name, commitment in event["commitments"].items():
             self._opening(name, commitment, openings.get(name))
 
     def _opening(self, name: str, commitment: str, opening: object) -> None:
         """``SHA-256("wardline-audit/1 opening" 0x00 name 0x00 salt value)``, base64; salt 32 bytes."""
         if not isinstance(opening, dict):
-            self.report.erased += 1
+            self.unopened[commitment] += 1
             return
         salt, value = _bytes(opening, "salt"), _text(opening, "value").encode()
         digest = hashlib.sha256(b"wardline-audit/1 opening\0" + name.encode() + b"\0" + salt + value).digest()
@@ -177,18 +181,36 @@ class _Reader:
             self._verify("root", self.tree.root() == checkpoint.root, "wrong_root")
         if self.saved and self.saved_root is not None:
             self._verify("saved", self.saved_root == self.saved.root, "other_past")
+        elif self.saved and self.saved.size < self.tree.size:
+            report.find(Verdict.INCOMPLETE, "saved_unreachable", self.saved.size)
         if report.withheld:
             report.find(Verdict.INCOMPLETE, "withheld", report.withheld)
+        # Openings may be missing because somebody asked for it, and then an event of this log names them.
+        report.erased = sum(count for commitment, count in self.unopened.items() if commitment in self.erased)
         if report.erased:
-            # Openings may be missing because somebody asked for it, and then that is an event of its own.
-            verdict, text = (Verdict.ERASED, "erased") if self.erasures else (Verdict.INCOMPLETE, "openings_missing")
-            report.find(verdict, text, report.erased)
+            report.find(Verdict.ERASED, "erased", report.erased)
+        if missing := self.unopened.total() - report.erased:
+            report.find(Verdict.INCOMPLETE, "openings_missing", missing)
 
     def _verify(self, name: str, holds: bool, otherwise: str) -> None:
         if holds:
             self.report.checked.append(name)
         else:
             self.report.find(Verdict.TAMPERED, otherwise)
+
+
+def _height(members: dict[str, Any]) -> int:
+    """Of the full subtree a line stands for; a leaf's is 0, and only a bare hash may stand for more."""
+    height = members.get("height", 0)
+    if not isinstance(height, int) or isinstance(height, bool) or not 0 <= height < 63 or (height and "leaf" in members):
+        raise Unusable("bad_line", "height")
+    return height
+
+
+def _named_erased(event: dict[str, Any]) -> list[str]:
+    detail = event.get("detail")
+    named = detail.get("commitments") if isinstance(detail, dict) else None
+    return [text for text in named if isinstance(text, str)] if isinstance(named, list) else []
 
 
 def _cut_off_is_none(line: bytes) -> dict[str, Any] | None:

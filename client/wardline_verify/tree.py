@@ -17,13 +17,14 @@ class Tree:
         self.size = 0
         self._peaks: list[tuple[int, bytes]] = []
 
-    def add(self, digest: bytes) -> None:
-        height = 0
+    def add(self, digest: bytes, height: int = 0) -> None:
+        """A leaf's hash or, with ``height``, the root of the next ``2**height`` leaves; the size must be a multiple of that."""
+        added = 1 << height
         while self._peaks and self._peaks[-1][0] == height:
             digest = _inner(self._peaks.pop()[1], digest)
             height += 1
         self._peaks.append((height, digest))
-        self.size += 1
+        self.size += added
 
     def root(self) -> bytes:
         if not self._peaks:

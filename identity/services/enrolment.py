@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.events import Agent, Event
+from audit.openings import snapshot_of
 from audit.services import record
 from backend.errors import Conflict, Invalid, Unauthenticated
 from backend.realtime import ring_after_commit
@@ -179,7 +180,7 @@ def registrars(hospital_id: UUID) -> list[UUID]:
 
 
 def agent_of(person: Person, hospital_id: UUID, device_id: UUID) -> Agent:
-    return Agent(person.pseudonym, hospital_id, None, device_id, person.profession, "passkey")
+    return Agent(person.pseudonym, hospital_id, None, device_id, person.profession, "passkey", snapshot_of(person.pseudonym))
 
 
 def _new_person(invitation: Invitation, profile: Profile, enrolment: Enrolment) -> tuple[Person, Membership]:

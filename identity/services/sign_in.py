@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.events import Agent, Event
+from audit.openings import snapshot_of
 from audit.services import record, record_refused
 from backend.errors import Unauthenticated
 from backend.realtime import close_after_commit
@@ -87,7 +88,8 @@ def begin(
         raise Unauthenticated("challenge.unknown", "Start again: this attempt was made before.") from error
     session["sign_in"] = str(made.id)
     session.set_expiry(int(AGAIN_AFTER.total_seconds()))
-    agent = Agent(person.pseudonym, membership.hospital_id, None, device.id, person.profession, made.method)
+    snapshot = snapshot_of(person.pseudonym)
+    agent = Agent(person.pseudonym, membership.hospital_id, None, device.id, person.profession, made.method, snapshot)
     record(event=Event("identity.sign_in", agent, [membership.hospital_id], subjects={"sign_in": made.id}, detail=detail or {}))
     return made
 
@@ -125,5 +127,6 @@ def _verify_device(passkey: Passkey, device_id: UUID, signature: bytes, challeng
 
 def _note_refusal(passkey: Passkey, membership: Membership | None, device_id: UUID, code: str) -> None:
     hospital = membership.hospital_id if membership else None
-    agent = Agent(passkey.person.pseudonym, hospital, None, device_id, passkey.person.profession, "passkey")
+    person = passkey.person
+    agent = Agent(person.pseudonym, hospital, None, device_id, person.profession, "passkey", snapshot_of(person.pseudonym))
     record_refused(Event("identity.sign_in", agent, [hospital] if hospital else [], outcome="refused", detail={"code": code}))

@@ -193,6 +193,48 @@ def test_a_false_hash_for_a_withheld_leaf_is_tampering(bundle, judged):
     assert judged()[0] is Verdict.TAMPERED
 
 
+class TestStretches:
+    """Full subtrees instead of leaves: what lies outside of the time that was asked for."""
+
+    def withheld(self, bundle, start, height):
+        """Put one line in the place of ``2**height`` leaves."""
+        hashes = [hashlib.sha256(b"\x00" + leaf).digest() for leaf in bundle.leaves[start : start + (1 << height)]]
+        at = next(at for at, line in enumerate(bundle.lines) if line.get("index") == start)
+        bundle.lines[at : at + (1 << height)] = [{"index": start, "height": height, "hash": b64(root_by_the_book(hashes))}]
+
+    @pytest.mark.parametrize("stretches", [[(0, 2)], [(4, 1)], [(0, 1), (4, 1)], [(2, 1), (6, 0)]])
+    def test_show_as_withheld_and_the_root_is_right(self, bundle, judged, stretches):
+        for start, height in stretches:
+            self.withheld(bundle, start, height)
+        assert judged() == (Verdict.INCOMPLETE, ["withheld"])
+
+    def test_a_false_one(self, bundle, judged):
+        self.withheld(bundle, 0, 2)
+        bundle.lines[1]["hash"] = b64(bytes(32))
+        assert "wrong_root" in judged()[1]
+
+    @pytest.mark.parametrize("height", [-1, 63, 1.0, True, "1", None])
+    def test_a_height_that_is_none(self, bundle, judged, height):
+        self.withheld(bundle, 0, 2)
+        bundle.lines[1]["height"] = height
+        assert judged()[0] is Verdict.UNUSABLE
+
+    @pytest.mark.parametrize(("start", "height"), [(1, 1), (2, 2), (4, 2)])
+    def test_one_where_no_such_subtree_is(self, bundle, judged, start, height):
+        self.withheld(bundle, start, height)
+        assert judged()[0] is Verdict.TAMPERED
+
+    def test_a_leaf_stands_for_itself_alone(self, bundle, judged):
+        bundle.lines[1]["height"] = 1
+        assert judged()[0] is Verdict.UNUSABLE
+
+    def test_the_saved_checkpoint_is_checked_at_their_edge_and_not_inside(self, bundle, judged):
+        self.withheld(bundle, 0, 2)
+        edge, inside = (bundle.saves(f"saved{size}", note(bundle.leaves[:size], bundle.signer)) for size in (4, 3))
+        assert judged("--saved", edge) == (Verdict.INCOMPLETE, ["withheld"])
+        assert "saved_unreachable" in judged("--saved", inside)[1]
+
+
 class TestOpenings:
     salt = bytes(range(32))
     commitment = b64(hashlib.sha256(b"wardline-audit/1 opening\0" + b"device_label\0" + salt + b"Phone").digest())
@@ -216,9 +258,15 @@ class TestOpenings:
         assert judged() == (Verdict.INCOMPLETE, ["openings_missing"])
 
     def test_erased(self, bundle, judged):
-        bundle.leaves.append(event(2, action="privacy.erased"))
+        bundle.leaves.append(event(2, action="privacy.erased", detail={"commitments": [self.commitment]}))
         bundle.make()
         assert judged() == (Verdict.ERASED, ["erased"])
+
+    @pytest.mark.parametrize("detail", [{}, {"commitments": ["A"]}, {"commitments": "x"}, [], {"commitments": [1]}])
+    def test_an_erasure_of_something_else(self, bundle, judged, detail):
+        bundle.leaves.append(event(2, action="privacy.erased", detail=detail))
+        bundle.make()
+        assert judged() == (Verdict.INCOMPLETE, ["openings_missing"])
 
 
 class TestSaved:

@@ -24,6 +24,8 @@ TABLE = {
     "members/pending": {"get": REGISTRARS},
     "members/<uuid:person>/approve": {"post": REGISTRARS},
     "members/<uuid:person>/end": {"post": REGISTRARS},
+    "members/<uuid:person>/auditor": {"post": REGISTRARS},
+    "members/<uuid:person>/auditor/end": {"post": REGISTRARS},
     "units": {"post": REGISTRARS},
     "roles": {"post": REGISTRARS},
     "partners": {"post": REGISTRARS},
