@@ -73,7 +73,7 @@ function board(): BoardHospital[] {
 function candidate(request: string, hospital: string, state: CandidateState, actions: CandidateAction[], more: Partial<Candidate> = {}): Candidate {
   return {
     id: `${request}-${hospital}`, hospital, role: `r-${hospital}`, conversation: `c-${request}-${hospital}`, state, reason: "", acknowledge_by: inMinutes(3.4), escalation: 0,
-    hold: null, version: 1, changed_at: minutesAgo(2), actions, ...more,
+    hold: null, offer: null, version: 1, changed_at: minutesAgo(2), actions, ...more,
   };
 }
 
@@ -174,6 +174,11 @@ export function inventedWardline(query: URLSearchParams): Port {
     },
     acknowledge: done, markRead: async () => undefined, startDirect: async () => "c-direct-1", retry: done, discard: done,
     requestBed: async () => { await done(); return "q1"; }, act: async (each, action) => { await done(); move(each.id, TARGET[action] ?? {}); }, cancelRequest: done,
+    receipt: async (candidate) => {
+      await done();
+      const signed = [{ hospital: "uk", by: "p-brandt", role: "r-uk", at: minutesAgo(20) }, { hospital: "adler", by: "p-adler", role: "r-adler", at: minutesAgo(12) }];
+      return { candidate, file: new Blob(["{}"]), minutes: 30, signed, roots: { uk: FINGERPRINT, adler: "10429 66013 92755 30187 44620 81936" } };
+    },
     loadRequest: async () => { throw new Error("none"); },
     setCapacity: async (each, figures) => {
       await done();

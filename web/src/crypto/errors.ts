@@ -12,7 +12,9 @@ export type ProtocolErrorCode =
   | "image.unreadable"
   | "statement.no_chain"
   | "statement.fork"
-  | "statement.revoked";
+  | "statement.revoked"
+  | "promise.mismatch"
+  | "promise.out_of_time";
 
 export class ProtocolError extends Error {
   readonly code: ProtocolErrorCode;

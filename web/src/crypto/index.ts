@@ -10,6 +10,8 @@ export * from "./keys";
 export * from "./links";
 export * from "./messages";
 export * from "./profiles";
+export * from "./promises";
+export * from "./receipts";
 export * from "./recovery";
 export * from "./statements";
 export * from "./wraps";

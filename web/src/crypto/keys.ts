@@ -63,7 +63,12 @@ export async function keyId(publicKey: Bytes): Promise<Bytes> {
 
 /** Six groups of five digits over a person's X-Wing and Ed25519 keys, for two people to compare by voice. */
 export async function fingerprint(kem: Bytes, sign: Bytes): Promise<string> {
-  const view = new DataView((await sha256(labelled("wardline/1 fingerprint", kem, sign))).buffer);
+  return fingerprintOf(await sha256(labelled("wardline/1 fingerprint", kem, sign)));
+}
+
+/** Six groups of five digits of a digest. */
+export function fingerprintOf(digest: Bytes): string {
+  const view = new DataView(digest.buffer);
   // Five bytes each, big-endian; 256^4 is 67,296 modulo 100,000, so nothing here grows past what a number holds exactly.
   const group = (i: number): number => (view.getUint8(5 * i) * 67_296 + view.getUint32(5 * i + 1)) % 100_000;
   return Array.from({ length: 6 }, (_, i) => String(group(i)).padStart(5, "0")).join(" ");

@@ -5,7 +5,7 @@
  */
 import type {
   BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, MessageView, NewRequest,
-  PendingMember, Priority, Readable, RevocationReason, SessionState,
+  PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState,
 } from "../sync/types";
 
 export interface Invitation { hospital: { id: string; name: string }; name: string; title: string; profession: string; person: string }
@@ -54,6 +54,7 @@ export interface Port {
 
   requestBed(request: NewRequest): Promise<string>;
   act(candidate: Candidate, action: CandidateAction, details?: ActDetails): Promise<unknown>;
+  receipt(candidate: string): Promise<ReceiptView>;
   cancelRequest(request: BedRequest, reason: string): Promise<unknown>;
   loadRequest(id: string): Promise<BedRequest>;
   setCapacity(unit: BoardUnit, figures: { staffed: number; occupied: number; blocked: number }): Promise<BoardUnit>;

@@ -31,6 +31,8 @@ const SAID: Record<string, Said> = {
   "member.not_shown": () => ({ what: m.problem_not_shown(), next: m.problem_not_shown_next() }),
   "push.denied": () => ({ what: m.problem_push_denied(), next: m.problem_push_denied_next() }),
   "push.unsupported": () => ({ what: m.problem_push_unsupported(), next: m.problem_push_unsupported_next() }),
+  "promise.mismatch": () => ({ what: m.problem_promise(), next: m.problem_promise_next() }),
+  "promise.wrong_clock": () => ({ what: m.problem_clock(), next: m.problem_clock_next() }),
   "statement.no_chain": () => ({ what: m.problem_chain(), next: m.problem_chain_next() }),
 };
 const ALIASES: Record<string, string> = {
@@ -38,7 +40,8 @@ const ALIASES: Record<string, string> = {
   NotSupportedError: "passkey.unsupported", "passkey.unknown": "device.unknown", "device.signature": "device.unknown", "device.revoked": "membership.ended",
   InvalidStateError: "image.unreadable", EncodingError: "image.unreadable", "attachment.unreadable": "image.unreadable",
   "statement.fork": "statement.no_chain", "statement.revoked": "statement.no_chain", "duty.taken": "duty.changed", "duty.not_holder": "duty.changed",
-  "request.closed": "candidate.wrong_state", "member.not_pending": "candidate.wrong_state", "capacity.which": "capacity.full",
+  "request.closed": "candidate.wrong_state", "member.not_pending": "candidate.wrong_state", 
+  "signature.invalid": "promise.mismatch", "promise.out_of_time": "promise.mismatch", "promise.wrong_signer": "promise.mismatch", "receipt.none": "candidate.wrong_state",
 };
 
 export function problemOf(error: unknown): Problem {

@@ -10,8 +10,9 @@ import { allPages, ApiError } from "./api";
 import type { Epochs, Ground, SealedWire } from "./epochs";
 import { Value } from "./observable";
 import type { Outbox } from "./outbox";
+import { Promises } from "./promises";
 import { type EnvelopeWire, mendedEpoch, RETENTION, type Sending, wireOf } from "./sending";
-import type { BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, NewRequest } from "./types";
+import type { BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, NewRequest, SignedWire } from "./types";
 
 export interface ActDetails {
   /** The duty role acted in; by default the candidate's, where this person holds it. */
@@ -40,6 +41,7 @@ interface RequestDraft {
 export class Requests {
   readonly open = new Value<BedRequest[]>([]);
   readonly board = new Value<BoardHospital[]>([]);
+  readonly promises: Promises;
   readonly #ground: Ground;
   readonly #epochs: Epochs;
   readonly #sending: Sending;
@@ -48,6 +50,7 @@ export class Requests {
 
   constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
     this.#ground = ground;
+    this.promises = new Promises(ground);
     this.#epochs = epochs;
     this.#sending = sending;
     this.#outbox = outbox;
@@ -146,9 +149,9 @@ export class Requests {
   }
 
   async act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
-    const { reason, capacity, bed, holdMinutes } = details;
-    const body = { role: this.#roleFor(candidate, details.role), reason, capacity, bed, hold_minutes: holdMinutes };
     try {
+      const role = this.#roleFor(candidate, details.role);
+      const body = { role, reason: details.reason, ...(await this.#signed(candidate, action, role, details)) };
       const moved = await this.#ground.api.post<Candidate>(`/candidates/${candidate.id}/${action}`, body);
       this.#replace(moved);
       return moved;
@@ -156,6 +159,28 @@ export class Requests {
       // After a refusal too: it means the state shown was not the state there. Shown when it comes.
       void this.refresh().catch(onlyApi);
     }
+  }
+
+  /** What a hold and a confirm have to have signed by this device. */
+  async #signed(candidate: Candidate, action: CandidateAction, role: string | null, details: ActDetails): Promise<{ offer?: SignedWire; acceptance?: SignedWire }> {
+    if (action === "confirm") {
+      if (!this.#shown(candidate).candidate.offer) await this.refresh();
+      const shown = this.#shown(candidate);
+      return { acceptance: await this.promises.acceptance(shown.request, shown.candidate, role) };
+    }
+    if (action !== "hold") return {};
+    const unit = this.board.value.flatMap(({ units }) => units).find(({ capacity }) => capacity === details.capacity);
+    if (!unit) throw gone();
+    const bed = { unit, bed: details.bed ?? null, minutes: details.holdMinutes ?? 30 };
+    return { offer: await this.promises.offer(this.#shown(candidate).request, candidate, role ?? candidate.role, bed) };
+  }
+
+  #shown({ id }: Candidate): { request: BedRequest; candidate: Candidate } {
+    for (const request of this.open.value) {
+      const candidate = request.candidates.find((each) => each.id === id);
+      if (candidate) return { request, candidate };
+    }
+    throw gone();
   }
 
   #roleFor(candidate: Candidate, asked: string | null | undefined): string | null {
@@ -188,6 +213,10 @@ export class Requests {
   }
 }
 
+/** What is no longer there to be acted on. */
+function gone(): ApiError {
+  return new ApiError(404, { code: "candidate.wrong_state", detail: "" });
+}
 
 function onlyApi(error: unknown): void {
   if (!(error instanceof ApiError)) throw error;

@@ -20,6 +20,8 @@ const EMPTY: DirectoryView = { hospitals: [], people: [], roles: [] };
 export class Trust {
   readonly view = new Value<DirectoryView>(EMPTY);
   directory: Directory;
+  /** Hospital to the root public key known from the link or invitation. */
+  readonly pins: ReadonlyMap<string, Bytes>;
   readonly #api: Api;
   readonly #store: LocalStore;
   readonly #storeKey: Bytes;
@@ -33,6 +35,7 @@ export class Trust {
     this.#api = api;
     this.#store = store;
     this.#storeKey = storeKey;
+    this.pins = pins;
     this.directory = new Directory(pins);
   }
 

@@ -148,6 +148,19 @@ export interface Transition {
   at: string;
 }
 
+/** Header and signature, base64url. */
+export interface SignedWire { h: string; s: string }
+
+/** The receipt of a promise, as proved here: who signed for which hospital (the destination first), and the file to keep. */
+export interface ReceiptView {
+  candidate: string;
+  file: Blob;
+  minutes: number;
+  signed: { hospital: string; by: string; role: string | null; at: string }[];
+  /** The fingerprint of each hospital's root. */
+  roots: Record<string, string>;
+}
+
 export interface Candidate {
   id: string;
   hospital: string;
@@ -158,6 +171,8 @@ export interface Candidate {
   acknowledge_by: string;
   escalation: number;
   hold: { capacity: string; unit: string; bed: string | null; /** Null once confirmed. */ expires_at: string | null } | null;
+  /** What the destination signed, while the bed is held. */
+  offer: SignedWire | null;
   version: number;
   changed_at: string;
   /** What this side may do now. */

@@ -17,7 +17,7 @@ import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type {
   BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  MessageView, NewRequest, PendingMember, Readable, SessionState,
+  MessageView, NewRequest, PendingMember, Readable, ReceiptView, SessionState,
 } from "./types";
 
 type Refreshable = "board" | "duty" | "requests" | "pendingMembers" | "devices" | "directory";
@@ -163,6 +163,11 @@ export class Wardline {
 
   async act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
     return this.#in.requests.act(candidate, action, details);
+  }
+
+  /** What both hospitals signed, proved here. Throws a `ProtocolError` if it proves nothing. */
+  async receipt(candidate: string): Promise<ReceiptView> {
+    return this.#in.requests.promises.receipt(candidate);
   }
 
   async cancelRequest(request: BedRequest, reason: string): Promise<void> {
