@@ -4,6 +4,7 @@ Invariant: every run writes the same bytes. All inputs are fixed; what HPKE seal
 """
 
 from chains import make_directory, make_statements
+from promised import make_receipts
 from sealed import make_epochs, make_messages
 from seeds import make_hpke, make_images, make_keys, make_role_seeds
 from texts import make_bodies, make_encoding, make_links, make_profiles
@@ -21,6 +22,7 @@ def main() -> None:
     make_bodies()
     make_images()
     make_role_seeds()
+    make_receipts()
     make_hpke()
 
 

@@ -147,7 +147,9 @@ def _need(values: dict[str, object]) -> dict[str, Any]:
 
 
 def _roots(values: dict[str, object]) -> dict[UUID, str]:
-    return {as_uuid(hospital, "roots"): str(value) for hospital, value in values.items()}
+    if not all(isinstance(claimed, str) for claimed in values.values()):
+        raise malformed("roots")
+    return {as_uuid(hospital, "roots"): str(claimed) for hospital, claimed in values.items()}
 
 
 def _as_object(value: object) -> dict[str, object]:
