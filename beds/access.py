@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 
 from backend.errors import Forbidden, Invalid, NotFound
-from beds.models import Bed, Candidate, Capacity, Request, RequestTemplate
+from beds.models import Alarm, Bed, Candidate, Capacity, EscalationStep, Request, RequestTemplate
 from beds.transitions import TERMINAL, Side
 from identity.access import partner_hospitals
 from identity.actors import Actor
@@ -93,7 +93,10 @@ def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
 
 def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
     made = Q(request__origin=actor.hospital_id)
-    return Candidate.objects.filter(made | _was_asked(actor)).select_related("hold__capacity").prefetch_related("signed_steps")
+    alarms = Prefetch("alarms", Alarm.objects.order_by("position"))
+    chains = Prefetch("role__escalation_steps", usable_steps())
+    theirs = Candidate.objects.filter(made | _was_asked(actor)).select_related("hold__capacity", "role")
+    return theirs.prefetch_related("signed_steps", alarms, chains)
 
 
 def _was_asked(actor: Actor) -> Q:
@@ -101,14 +104,26 @@ def _was_asked(actor: Actor) -> Q:
     return Q(hospital=actor.hospital_id, asked_at__isnull=False)
 
 
+def usable_steps() -> QuerySet[EscalationStep]:
+    """Steps of chains in their order, without those that lead to a role that is closed."""
+    return EscalationStep.objects.filter(Q(target_role=None) | Q(target_role__closed_at=None)).order_by("role", "variant", "position")
+
+
 def sides_of(actor: Actor, candidate: Candidate, request: Request) -> set[Side]:
-    """The sides the actor may act for now: the requester or the holder of the request's role; the holder of the role that was asked."""
+    """The sides the actor may act for now: the requester or the holder of the request's role; the holder of the role that was asked, or of
+    one that was alarmed since.
+    """
     sides = set()
     if _stands_for_origin(actor, request):
         sides.add(Side.ORIGIN)
-    if candidate.hospital_id == actor.hospital_id and candidate.role_id in actor.roles:
+    if candidate.hospital_id == actor.hospital_id and not actor.roles.isdisjoint(answering_roles(candidate)):
         sides.add(Side.DESTINATION)
     return sides
+
+
+def answering_roles(candidate: Candidate) -> list[UUID]:
+    """Whose holders answer for the asked hospital: the role that was asked, then those alarmed, in their order."""
+    return list(dict.fromkeys([candidate.role_id, *(alarm.role_id for alarm in candidate.alarms.all())]))
 
 
 def _stands_for_origin(actor: Actor, request: Request) -> bool:
@@ -116,16 +131,19 @@ def _stands_for_origin(actor: Actor, request: Request) -> bool:
 
 
 def role_to_act_in(actor: Actor, candidate: Candidate, side: Side, role: UUID | None) -> UUID | None:
-    """The role in which the actor takes a step of ``side``; the destination always acts in the role that was asked.
+    """The role in which the actor takes a step of ``side``; the destination acts in the role that was asked or in one that was alarmed.
 
     Raises:
         Forbidden: ``role.not_on_duty``, or ``request.not_yours`` when the actor does not stand for the origin.
     """
     if side == Side.ORIGIN:
         return role_at_origin(actor, candidate.request, role)
-    if candidate.hospital_id != actor.hospital_id or role not in (None, candidate.role_id):
-        raise Forbidden("role.not_on_duty", "Only who holds the asked duty role may answer for it.")
-    return actor.require_role(candidate.role_id)
+    answering = answering_roles(candidate)
+    if role is None:
+        role = next((one for one in answering if one in actor.roles), candidate.role_id)
+    if candidate.hospital_id != actor.hospital_id or role not in answering:
+        raise Forbidden("role.not_on_duty", "Only who holds the asked duty role, or one alarmed since, may answer.")
+    return actor.require_role(role)
 
 
 def role_at_origin(actor: Actor, request: Request, role: UUID | None) -> UUID | None:

@@ -24,6 +24,9 @@ class BoardFilter(serializers.Serializer):
 class BoardRole(serializers.Serializer):
     role = serializers.UUIDField()
     categories = serializers.ListField(child=serializers.CharField())
+    escalates_to = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Roles its chain leads to: a request to this role is sealed to them as well."
+    )
     on_duty = serializers.BooleanField(help_text="Whether anybody holds the role now; who, only colleagues see (GET /directory).")
 
 

@@ -14,6 +14,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from beds.chains import Alarm as Alarm
+from beds.chains import EscalationChain as EscalationChain
+from beds.chains import EscalationStep as EscalationStep
 from beds.transitions import COMMITTED, REASONS, TERMINAL, WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST, State
 from beds.vocabulary import (
     AgeBand,

@@ -11,8 +11,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from beds import access
+from beds.escalation import How, Whom, step_at, steps_for
 from beds.models import (
     AgeBand,
+    Alarm,
     Candidate,
     Capability,
     Category,
@@ -27,6 +29,7 @@ from beds.models import (
 from beds.services.asking import ASKED_AT_MOST
 from beds.services.receipts import as_json
 from beds.transitions import (
+    ESCALATIONS_AT_MOST,
     REASONS,
     STEPS,
     TERMINAL,
@@ -127,6 +130,20 @@ class HoldOut(serializers.ModelSerializer):
         fields = ("capacity", "unit", "bed", "expires_at")
 
 
+class AlarmOut(serializers.ModelSerializer):
+    """A duty role called to the request; who stood behind it is its hospital's own."""
+
+    class Meta:
+        model = Alarm
+        fields = ("position", "role", "whom", "how", "raised_at", "reached_at", "failed_at", "failure")
+
+
+class NextAlarm(serializers.Serializer):
+    role = serializers.UUIDField()
+    whom = serializers.ChoiceField(list(Whom))
+    how = serializers.ChoiceField(list(How))
+
+
 class CandidateOut(serializers.ModelSerializer):
     """A candidate as the actor's side sees it."""
 
@@ -136,6 +153,8 @@ class CandidateOut(serializers.ModelSerializer):
         help_text="What the destination signed, while the bed is held: the origin's device accepts this."
     )
     wave = serializers.SerializerMethodField(help_text="Null for the asked hospital: it would tell how many were asked before.")
+    alarms = AlarmOut(many=True, help_text="In their order; position 0 is the asking itself.")
+    next_alarm = serializers.SerializerMethodField(help_text="Due at ``acknowledge_by`` unless somebody acknowledges; null: then it ends.")
     actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
 
     class Meta:
@@ -151,6 +170,8 @@ class CandidateOut(serializers.ModelSerializer):
             "asked_at",
             "acknowledge_by",
             "escalation",
+            "alarms",
+            "next_alarm",
             "hold",
             "offer",
             "version",
@@ -173,6 +194,14 @@ class CandidateOut(serializers.ModelSerializer):
     def get_wave(self, candidate: Candidate) -> int | None:
         return candidate.wave if candidate.request.origin_id == self.context["actor"].hospital_id else None
 
+    @extend_schema_field(NextAlarm(allow_null=True))
+    def get_next_alarm(self, candidate: Candidate) -> dict[str, Any] | None:
+        position = candidate.escalation + 1
+        if candidate.state != State.SUBMITTED or position > ESCALATIONS_AT_MOST:
+            return None
+        step = step_at(steps_for(candidate.role.escalation_steps.all(), candidate.request.urgency), position, within=0)
+        return NextAlarm({"role": step.target or candidate.role_id, "whom": step.whom, "how": step.how}).data
+
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
     def get_actions(self, candidate: Candidate) -> list[str]:
         sides = access.sides_of(self.context["actor"], candidate, candidate.request)
@@ -181,7 +210,10 @@ class CandidateOut(serializers.ModelSerializer):
 
 
 class TransitionOut(serializers.ModelSerializer):
-    action = serializers.ChoiceField([*STEPS, "escalate"], help_text="``escalate``: the clock raised an alarm; the state stayed.")
+    action = serializers.ChoiceField(
+        [*STEPS, "escalate", "alarm-failed"],
+        help_text="``escalate``: the clock raised an alarm, ``alarm-failed``: it did not arrive; the state stayed.",
+    )
     at = serializers.DateTimeField(source="created_at")
 
     class Meta:

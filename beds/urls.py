@@ -3,7 +3,7 @@
 from django.urls import path
 
 from beds import views
-from beds.views import board, receipts, templates
+from beds.views import board, escalation, receipts, templates
 
 urlpatterns = [
     path("board", board.BoardView.as_view()),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("beds/<uuid:bed_id>", board.BedView.as_view()),
     path("request-templates", templates.TemplatesView.as_view()),
     path("request-templates/<uuid:template_id>", templates.TemplateView.as_view()),
+    path("roles/<uuid:role>/escalation", escalation.EscalationView.as_view()),
     path("requests", views.RequestsView.as_view()),
     path("requests/<uuid:request_id>", views.RequestView.as_view()),
     path("requests/<uuid:request_id>/cancel", views.CancelView.as_view()),

@@ -47,6 +47,11 @@ def people_behind(principals: Iterable[UUID]) -> dict[UUID, list[UUID]]:
     return people
 
 
+def eligible_people(role_id: UUID) -> list[UUID]:
+    """Everybody who may hold the role now. One query."""
+    return list(RoleSeal.objects.filter(role=role_id, ended_at=None, role__closed_at=None).values_list("person_id", flat=True))
+
+
 def colleagues(hospital_id: UUID) -> list[UUID]:
     """Ids of the active members of a hospital. One query."""
     return list(Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE).values_list("person_id", flat=True))

@@ -62,7 +62,19 @@ class Person(models.Model):
     title = models.CharField(max_length=60, blank=True)
     profession = models.CharField(max_length=60, blank=True)
     language = models.CharField(max_length=2, default="de")
+    # In the hospital's time zone; pushes that can wait wait until they end. Past midnight where they end before they begin.
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False) & ~Q(quiet_from=F("quiet_until")),
+                name="person_quiet_hours_whole",
+            )
+        ]
 
 
 class Membership(models.Model):
@@ -259,7 +271,11 @@ class DutyRole(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["hospital", "name"], name="dutyrole_name_once_per_hospital")]
+        constraints = [
+            models.UniqueConstraint(fields=["hospital", "name"], name="dutyrole_name_once_per_hospital"),
+            # What a foreign key of two columns refers to: a role of this very hospital.
+            models.UniqueConstraint(fields=["id", "hospital"], name="dutyrole_of_hospital"),
+        ]
 
 
 class RoleSeal(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, members, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, me, members, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("enrolment", enrolment.EnrolmentView.as_view()),
     path("setup", enrolment.SetupView.as_view()),
     path("setup/look", enrolment.LookSetupView.as_view()),
+    path("me", me.MeView.as_view()),
     path("devices", devices.DevicesView.as_view()),
     path("devices/<uuid:device>/revoke", devices.RevokeDeviceView.as_view()),
     path("directory", directory.DirectoryView.as_view()),

@@ -2,7 +2,7 @@
 
 Invariant: a message that a person's devices have not stored a moment after it was sent is owed one push per device of
 theirs, once. No network inside a transaction: a push is claimed by moving its time ahead, so a worker that dies
-leaves it to the next one.
+leaves it to the next one. Quiet hours hold back what can wait, from who is not on duty; never what is urgent.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pywebpush import WebPushException, webpush
 
-from messaging.models import PendingPush, PushSweep
+from messaging.models import PendingPush, PushSubscription, PushSweep
 from messaging.pushes import MERGE, PAYLOAD, end_subscription, is_allowed, vapid
 
 GRACE: Final = timedelta(seconds=1)  # a connected device has it by then
@@ -53,23 +53,37 @@ _OWE = f"""
     {MERGE}
 """  # noqa: S608 -- put together from constants
 
-_CLAIM = """
+# Asked when a push is claimed, not when it is owed: what becomes urgent meanwhile goes at once, and so does what is owed to somebody who
+# has come on duty or has changed the hours.
+_IS_QUIET = """EXISTS (
+            SELECT FROM identity_person q
+            JOIN identity_membership m ON m.person_id = q.id AND m.state = 'active'
+            JOIN identity_hospital h ON h.id = m.hospital_id
+            CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE h.time_zone)::time AS local) here
+            WHERE q.id = d.person_id AND CASE
+                WHEN q.quiet_from < q.quiet_until THEN here.local >= q.quiet_from AND here.local < q.quiet_until
+                ELSE here.local >= q.quiet_from OR here.local < q.quiet_until END
+                AND NOT EXISTS (SELECT FROM identity_duty u WHERE u.person_id = q.id AND u.ended_at IS NULL)
+        )"""
+_CLAIM = f"""
     UPDATE messaging_pendingpush p SET not_before = now() + %(lease)s * interval '1 second', attempts = p.attempts + 1
     FROM messaging_pushsubscription s
     WHERE s.id = p.subscription_id AND p.id IN (
         SELECT due.id FROM messaging_pendingpush due
         JOIN messaging_pushsubscription t ON t.id = due.subscription_id AND t.ended_at IS NULL
         JOIN identity_device d ON d.id = t.device_id AND d.revoked_at IS NULL
-        WHERE due.not_before <= now() ORDER BY due.urgency, due.not_before LIMIT %(batch)s FOR UPDATE OF due SKIP LOCKED
+        WHERE due.not_before <= now() AND (due.urgency = 'high' OR NOT {_IS_QUIET})
+        ORDER BY due.urgency, due.not_before LIMIT %(batch)s FOR UPDATE OF due SKIP LOCKED
     )
-    RETURNING p.id, p.attempts, p.owed_at, p.urgency, s.id, s.endpoint, s.p256dh, s.auth
-"""
+    RETURNING p.id, p.attempts, p.owed_at, now(), p.urgency, s.id, s.endpoint, s.p256dh, s.auth
+"""  # noqa: S608 -- put together from constants
 
 
 class Claim(NamedTuple):
     id: int
     attempts: int
     owed_at: datetime
+    claimed_at: datetime
     urgency: str
     subscription_id: int
     endpoint: str
@@ -149,6 +163,7 @@ def _settle(answer: Answer) -> None:
         end_subscription(claim.subscription_id)
         pending.delete()
     elif 200 <= status < 300:
+        PushSubscription.objects.filter(pk=claim.subscription_id).update(taken_at=claim.claimed_at)
         # Something came meanwhile, perhaps after the service passed the push on: that one is owed still.
         pending.filter(owed_at=claim.owed_at).delete()
         pending.update(not_before=timezone.now(), attempts=0)

@@ -159,6 +159,7 @@ class PushSubscription(models.Model):
     p256dh = models.CharField(max_length=100)
     auth = models.CharField(max_length=32)
     created_at = models.DateTimeField(default=timezone.now)
+    taken_at = models.DateTimeField(null=True, blank=True)  # when the latest push was sent that the service took
     ended_at = models.DateTimeField(null=True, blank=True)
 
 

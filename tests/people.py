@@ -63,6 +63,9 @@ class Caller:
     def put(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Any:
         return self._write("put", url, body, key, headers)
 
+    def patch(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Any:
+        return self._write("patch", url, body, key, headers)
+
     def delete(self, url: str, body: Any = None, *, key: UUID | None = None, **headers: str) -> Any:
         return self._write("delete", url, body, key, headers)
 

@@ -6,6 +6,7 @@ Invariant: whoever loses a race gets a domain error and has changed nothing.
 from beds.services.asking import Asked, Need, create_request
 from beds.services.board import read_board
 from beds.services.clocks import sweep
+from beds.services.escalation import Chain, read_chain, write_chain
 from beds.services.feeds import report_bed_from_adt, report_from_adt
 from beds.services.figures import Figures, is_stale, update_capacity
 from beds.services.history import read_history
@@ -18,6 +19,7 @@ from beds.services.undo import undo_report
 
 __all__ = [
     "Asked",
+    "Chain",
     "Figures",
     "Need",
     "Template",
@@ -27,6 +29,7 @@ __all__ = [
     "is_stale",
     "read_beds",
     "read_board",
+    "read_chain",
     "read_history",
     "read_receipt",
     "read_request",
@@ -40,4 +43,5 @@ __all__ = [
     "take_step",
     "undo_report",
     "update_capacity",
+    "write_chain",
 ]

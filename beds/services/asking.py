@@ -4,7 +4,7 @@ Invariant: a request, its candidates, their conversations and the first encrypte
 codes from closed lists; words and pictures go into the conversations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +13,9 @@ from django.db import IntegrityError, transaction
 
 from backend.errors import Conflict, Invalid
 from beds import access
-from beds.models import Candidate, Request
+from beds.models import Candidate, EscalationStep, Request
+from beds.services.alarms import begin
+from beds.services.escalation import steps_of, targets, wait_before
 from beds.services.promises import database_now
 from beds.services.telling import mover, record_step, tell
 from beds.transitions import ACKNOWLEDGE_WITHIN, State
@@ -71,12 +73,14 @@ def create_request(
     actor.require_human()
     role = actor.require_role(role)
     roles = _roles_asked(actor, need, asked)
+    chains = steps_of(roles)
     now = database_now()
     who = {"origin_id": actor.hospital_id, "requester_id": actor.person_id, "role_id": role}
     request = Request(id=request_id, created_at=now, **who, **need._asdict(), **_waves(need, asked, wave_interval, now))
-    candidates = [_candidate(request, one, roles[one.role], now) for one in asked]
-    _open_conversations(actor, role, asked)
+    candidates = [_candidate(request, one, roles[one.role], now, chains[one.role]) for one in asked]
+    _open_conversations(actor, role, asked, chains)
     _store(request, candidates)
+    begin([candidate for candidate in candidates if candidate.asked_at], now)
     for candidate in candidates:
         record_step(by=mover(actor, role), verb="request", request=request, candidate=candidate)
     for one in asked:
@@ -110,8 +114,8 @@ def _roles_asked(actor: Actor, need: Need, asked: Sequence[Asked]) -> dict[UUID,
     return roles
 
 
-def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime) -> Candidate:
-    within = timedelta(seconds=acknowledge_within(role.hospital.acknowledge_within, request.urgency))
+def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime, chain: Sequence[EscalationStep]) -> Candidate:
+    wait = wait_before(1, chain, role.hospital, request.urgency)
     is_asked = one.wave == 1
     return Candidate(
         id=one.id,
@@ -122,24 +126,21 @@ def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime) -> C
         state=(State.SUBMITTED if is_asked else State.DRAFT).value,
         wave=one.wave,
         asked_at=now if is_asked else None,
-        acknowledge_by=now + within if is_asked else None,
+        acknowledge_by=now + wait if is_asked else None,
         created_at=now,
         changed_at=now,
     )
 
 
-def acknowledge_within(settings: dict[str, int], urgency: str) -> int:
-    """Seconds a hospital gives itself to acknowledge."""
-    return int(settings.get(urgency, ACKNOWLEDGE_WITHIN[urgency]))
-
-
-def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked]) -> None:
-    """Members: the requester, the role acted in, the role asked (awaited until its wave); messaging adds the archives of both hospitals."""
+def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked], chains: Mapping[UUID, Sequence[EscalationStep]]) -> None:
+    """Members: the requester, the role acted in, the role asked; messaging adds the archives of both hospitals. Sealed to as well, and let
+    in when their time comes: the role of a later wave, and those the asked role's chain leads to.
+    """
     for one in asked:
         origin, destination = {actor.person_id} | ({role} if role else set()), {one.role}
         members, awaited = (origin | destination, set()) if one.wave == 1 else (origin, destination)
         given: dict[str, Any] = {"actor": actor, "id": one.conversation, "kind": "case", "epoch": one.epoch, "role": role}
-        _, is_new = create_conversation(members=members, awaited=awaited, **given)
+        _, is_new = create_conversation(members=members, awaited=awaited | targets(chains[one.role]), **given)
         if not is_new:
             raise Conflict("conversation.id_reused", "Each candidate has a conversation of its own.")
 

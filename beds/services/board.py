@@ -12,13 +12,14 @@ from math import asin, cos, inf, radians, sin, sqrt
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q
 from django.utils import timezone
 
 from audit.events import Event
 from audit.services import record
-from beds.access import hospitals_on_board
+from beds.access import hospitals_on_board, usable_steps
 from beds.models import Capacity
 from beds.services.figures import COUNTS, JUDGED
 from identity.actors import Actor
@@ -58,15 +59,22 @@ def _hospitals(actor: Actor, only: Collection[UUID]) -> dict[UUID, dict[str, Any
         .annotate(open_role=FilteredRelation("duty_roles", condition=Q(duty_roles__closed_at=None)))
         .annotate(is_on_duty=Exists(on_duty))
         .order_by("name", "open_role__name")
-        .annotate(role=F("open_role__id"), categories=F("open_role__categories"))
-        .values("id", "latitude", "longitude", "figure_stale_after", "is_on_duty", "role", "categories")
+        .annotate(role=F("open_role__id"), categories=F("open_role__categories"), escalates_to=_targets())
+        .values("id", "latitude", "longitude", "figure_stale_after", "is_on_duty", "role", "categories", "escalates_to")
     )
     hospitals: dict[UUID, dict[str, Any]] = {}
     for row in rows:
         hospital = hospitals.setdefault(row["id"], row | {"roles": []})
         if row["role"]:
-            hospital["roles"].append({"role": row["role"], "categories": row["categories"], "on_duty": row["is_on_duty"]})
+            role = {name: row[name] for name in ("role", "categories", "escalates_to")}
+            hospital["roles"].append(role | {"on_duty": row["is_on_duty"]})
     return hospitals
+
+
+def _targets() -> ArraySubquery:
+    """The roles a role's chain leads to: whom a request to it is sealed to as well."""
+    steps = usable_steps().filter(role=OuterRef("open_role__id"), target_role__isnull=False)
+    return ArraySubquery(steps.order_by("target_role").values("target_role").distinct())
 
 
 def _units(

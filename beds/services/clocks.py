@@ -5,17 +5,16 @@ so two sweepers do nothing twice, and after an outage each overdue request is ra
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from beds.models import Candidate, Request
-from beds.services.asking import acknowledge_within
+from beds.services.alarms import raise_next, watch
 from beds.services.promises import database_now, live_holds
-from beds.services.stepping import move, write_history
-from beds.services.telling import THE_CLOCK, record_step, tell
+from beds.services.stepping import move
+from beds.services.telling import THE_CLOCK, tell
 from beds.services.waves import advance, sweep_waves
 from beds.transitions import ESCALATIONS_AT_MOST, State
 
@@ -27,7 +26,7 @@ def sweep() -> int:
     now = database_now()
     done = [_due(Candidate.objects.filter(state=State.HELD, hold__during__endswith__lte=now), _expire)]
     done += [_due(Candidate.objects.filter(state=State.SUBMITTED, acknowledge_by__lte=now), _raise_or_give_up)]
-    return sum(done) + sweep_waves()
+    return sum(done) + watch(_under_lock) + sweep_waves()
 
 
 def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) -> int:
@@ -63,17 +62,6 @@ def _raise_or_give_up(request: Request, candidate_id: UUID) -> bool:
     if candidate.escalation >= ESCALATIONS_AT_MOST:
         move(request, candidate, "give-up", by=THE_CLOCK)
     else:
-        _raise(request, candidate, now)
+        raise_next(request, candidate, now)
     tell(request, [candidate], by=THE_CLOCK)
     return True
-
-
-def _raise(request: Request, candidate: Candidate, now: datetime) -> None:
-    """One more alarm and a new wait from now; the sender sees it in the history.
-
-    The version stays: an acknowledgement on its way still counts.
-    """
-    again = now + timedelta(seconds=acknowledge_within(candidate.hospital.acknowledge_within, request.urgency))
-    Candidate.objects.filter(pk=candidate.pk).update(escalation=F("escalation") + 1, acknowledge_by=again)
-    write_history(candidate, "escalate", by=THE_CLOCK, source=candidate.state, now=now)
-    record_step(by=THE_CLOCK, verb="escalate", request=request, candidate=candidate)

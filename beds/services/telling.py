@@ -5,7 +5,7 @@ never shows that others were asked, and one that is not asked yet finds nothing.
 changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from audit.events import CLOCK, Agent, Event
 from audit.services import record
 from backend.realtime import ring_after_commit, ring_watching_after_commit
 from beds.access import hospitals_on_board
-from beds.models import Candidate, Request, Urgency
+from beds.models import Alarm, Candidate, Request, Urgency
 from identity.access import people_behind
 from identity.actors import Actor
 from messaging.services import owe_push
@@ -35,9 +35,19 @@ def mover(actor: Actor, role: UUID | None) -> Mover:
 
 
 def record_step(
-    *, by: Mover, verb: str, request: Request, candidate: Candidate, reason: str = "", source: str = "", digest: bytes | None = None
+    *,
+    by: Mover,
+    verb: str,
+    request: Request,
+    candidate: Candidate,
+    reason: str = "",
+    source: str = "",
+    digest: bytes | None = None,
+    called: UUID | None = None,
+    more: Mapping[str, str | int] | None = None,
 ) -> None:
-    detail: dict[str, str | int | list[str]] = {"state": str(candidate.state)}
+    """``called``: the duty role an alarm was for; ``more``: codes and numbers of this step alone."""
+    detail: dict[str, str | int | list[str]] = {"state": str(candidate.state), **(more or {})}
     detail |= {"from": source} if source else {}
     detail |= {"reason": reason} if reason else {}
     record(
@@ -45,7 +55,7 @@ def record_step(
             action="beds." + verb.replace("-", "_"),
             agent=by.agent,
             hospitals=[request.origin_id, *([candidate.hospital_id] if candidate.asked_at else [])],
-            subjects={"request": request.pk, "candidate": candidate.pk},
+            subjects={"request": request.pk, "candidate": candidate.pk} | ({"called": called} if called else {}),
             detail=detail,
             digest=digest,
         )
@@ -53,18 +63,34 @@ def record_step(
 
 
 def people_concerned(request: Request, candidates: Iterable[Candidate]) -> set[UUID]:
-    """The requester, and whoever holds the request's and, of those asked, the candidates' duty roles now."""
-    principals = {request.requester_id, *(candidate.role_id for candidate in candidates if candidate.asked_at)} | (
-        {request.role_id} if request.role_id else set()
-    )
+    """The requester, and whoever holds the request's and, of those asked, the candidates' duty roles now, and the roles alarmed since."""
+    candidates = list(candidates)
+    alarmed = Alarm.objects.filter(candidate__in=[candidate.pk for candidate in candidates]).values_list("role_id", flat=True)
+    return _people(_senders(request) | {candidate.role_id for candidate in candidates if candidate.asked_at} | set(alarmed))
+
+
+def people_asking(request: Request) -> set[UUID]:
+    """The requester, and whoever holds the request's duty role now."""
+    return _people(_senders(request))
+
+
+def _senders(request: Request) -> set[UUID]:
+    return {request.requester_id} | ({request.role_id} if request.role_id else set())
+
+
+def _people(principals: set[UUID]) -> set[UUID]:
     return {person for people in people_behind(principals).values() for person in people}
 
 
 def tell(request: Request, candidates: Iterable[Candidate], *, by: Mover) -> None:
     """Ring everybody concerned, and wake the phones of all but who did it."""
     people = people_concerned(request, candidates)
-    ring_after_commit(people, {"t": "request", "request": str(request.pk)})
+    ring(request, people)
     owe_push(people - {by.person}, is_urgent=request.urgency != Urgency.ROUTINE)
+
+
+def ring(request: Request, people: Iterable[UUID]) -> None:
+    ring_after_commit(people, {"t": "request", "request": str(request.pk)})
 
 
 def ring_board(hospital_id: UUID) -> None:

@@ -16,7 +16,8 @@ from django.db.models import Exists, OuterRef, Q
 from backend.errors import Invalid
 from beds import access
 from beds.models import Candidate, Request
-from beds.services.asking import acknowledge_within
+from beds.services.alarms import begin
+from beds.services.escalation import steps_of, wait_before
 from beds.services.promises import database_now
 from beds.services.stepping import lost, move
 from beds.services.telling import THE_CLOCK, Mover, tell
@@ -99,10 +100,12 @@ def _next_wave(request: Request) -> list[Candidate]:
 def _ask(request: Request, wave: Sequence[Candidate], action: str, *, by: Mover) -> None:
     now, askable = database_now(), access.roles_still_to_ask(request, [draft.role_id for draft in wave])
     asked = [draft for draft in wave if draft.role_id in askable]
+    chains = steps_of([draft.role_id for draft in asked])
     for draft in asked:
-        within = timedelta(seconds=acknowledge_within(draft.hospital.acknowledge_within, request.urgency))
-        move(request, draft, action, by=by, times={"asked_at": now, "acknowledge_by": now + within})
+        wait = wait_before(1, chains[draft.role_id], draft.hospital, request.urgency)
+        move(request, draft, action, by=by, times={"asked_at": now, "acknowledge_by": now + wait})
         admit(conversation_id=draft.conversation_id, principals=[draft.role_id], agent=by.agent)
+    begin(asked, now)
     for draft in wave:
         if draft not in asked:
             move(request, draft, "drop", by=THE_CLOCK, reason=CANNOT_BE_ASKED)

@@ -67,8 +67,9 @@ class Beds:
         }
 
         def ask() -> Json:
+            leads = {UUID(row["role"]): set(map(UUID, row["escalates_to"])) for hospital in self.board() for row in hospital["roles"]}
             candidates = [
-                self._candidate(asked, question, urgency, role) | {"wave": number}
+                self._candidate(asked, leads.get(asked, set()), question, urgency, role) | {"wave": number}
                 for number, wave in enumerate([asked_roles, *later], start=1)
                 for asked in wave
             ]
@@ -99,10 +100,11 @@ class Beds:
         answer: Json = self.session.api.post(f"requests/{request}/cancel", body)
         return answer
 
-    def _candidate(self, asked: UUID, question: str, urgency: str, role: UUID | None) -> Json:
+    def _candidate(self, asked: UUID, leads: set[UUID], question: str, urgency: str, role: UUID | None) -> Json:
+        """``leads``: the roles that will be alarmed if nobody answers; they can open what is sealed once the service lets them in."""
         session, id = self.session, uuid4()
         hospital = session.book.recipient(asked).hospital
-        members = {asked, session.keyring.person} | ({role} if role else set())
+        members = {asked, session.keyring.person} | leads | ({role} if role else set())
         for end in {hospital, session.keyring.hospital}:
             members |= set(session.book.archives(end))
         epoch = self.conversations.seal_first_epoch(id, members, role)

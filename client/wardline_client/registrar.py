@@ -112,6 +112,13 @@ class Registrar:
         )
         return role
 
+    def set_escalation(self, role: UUID, normal: Sequence[Json], important: Sequence[Json] = ()) -> Json:
+        """Whom the clock alarms if nobody acknowledges a request to ``role``: steps of ``wait target whom how``. Raises ``ApiError``."""
+        version = self.session.api.get(f"roles/{role}/escalation")["version"]
+        chain = {"normal": list(normal), "important": list(important)}
+        answer: Json = self.session.api.put(f"roles/{role}/escalation", chain, If_Match=str(version))
+        return answer
+
     def accept_partner(self, hospital: UUID, root: bytes) -> None:
         """Accept another hospital, whose root public key came by a channel both trust, never from the service."""
         statement = self.sign("partner", hospital, Partner(root))

@@ -51,6 +51,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "members/<uuid:person>/auditor/end": {"POST": REGISTRARS},
     V1 + "units": {"POST": REGISTRARS},
     V1 + "roles": {"POST": REGISTRARS},
+    V1 + "roles/<uuid:role>/escalation": {"GET": ABSENT, "PUT": REGISTRARS},
+    V1 + "me": {"GET": MEMBERS, "PATCH": MEMBERS},
     V1 + "partners": {"POST": REGISTRARS},
     V1 + "duty": {"GET": MEMBERS},
     V1 + "duty/<uuid:role>/take": {"POST": ABSENT},
@@ -98,6 +100,7 @@ VERSIONED = {
     V1 + "capacities/<uuid:capacity_id>/undo",
     V1 + "beds/<uuid:bed_id>",
     V1 + "request-templates/<uuid:template_id>",
+    V1 + "roles/<uuid:role>/escalation",
 }
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
@@ -114,6 +117,8 @@ BODIES: dict[str, Any] = {
         "capabilities": [],
         "urgency": "stat",
     },
+    V1 + "roles/<uuid:role>/escalation": {"normal": [], "important": []},
+    V1 + "me": {"quiet_from": "22:00", "quiet_until": "06:00"},
     CONVERSATION + "/delivered": {"sequence": 1},
     ATTACHMENT + "/chunks/<int:number>": b"x",
 }

@@ -65,6 +65,7 @@ class Ward:
     def __init__(self, night):
         self.night = night
         self.answering = {"uni": night.brandt, "nord": night.north, "mitte": night.middle}
+        self.background = {}  # place -> roles its chain leads to: a request is sealed to them as well
         self.figures = {name: self._figure(name) for name in ("uni", "nord", "mitte", "kreis")}
 
     def _figure(self, name):
@@ -91,7 +92,8 @@ class Ward:
         id, home = uuid4(), by.place
         acting = {"by": by.id, "role": role.id if role else None, "device": by.device_id, "prev": None}
         recipients = {
-            member.id: member.keys.kem.public for member in (by, place.role, place.archive, home.archive, *([role] if role else []))
+            member.id: member.keys.kem.public
+            for member in (by, place.role, place.archive, home.archive, *([role] if role else []), *self.background.get(place.name, ()))
         }
         now = timezone.now()
         epoch = seal_epoch(

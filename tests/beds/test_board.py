@@ -30,7 +30,8 @@ def test_a_partnership_of_one_side_shows_nothing(night, ward):
 def test_who_is_on_duty_is_a_role_and_not_a_person(night, ward):
     ward_of_uni = ward.board(night.adler)[night.uni.id]
 
-    assert ward_of_uni["roles"] == [{"role": str(night.uni.role.id), "categories": ["icu-high", "icu-low"], "on_duty": True}]
+    role = {"role": str(night.uni.role.id), "categories": ["icu-high", "icu-low"], "escalates_to": [], "on_duty": True}
+    assert ward_of_uni["roles"] == [role]
     assert str(night.brandt.id) not in str(ward_of_uni)
 
 

@@ -73,8 +73,8 @@ def test_a_hundred_rows_cost_as_many_queries_as_one(night, ward):
     many = ward.asks("uni", "nord", "mitte").at("uni", "acknowledge", "hold").at("nord", "acknowledge", "request-info", "answer-info")
 
     assert (queries("requests"), queries(f"requests/{many.id}")) == few
-    # Who is it (one); BEGIN, the requests and their candidates, what was signed, for one of them the history, the audit event, COMMIT.
-    assert few == (7, 8)
+    # Who is it (one); BEGIN, the requests, their candidates, what was signed, alarms, chains, for one the history, the audit event, COMMIT.
+    assert few == (9, 10)
 
 
 def test_looking_is_in_the_logs_and_not_in_those_of_the_others_asked(night, ward):

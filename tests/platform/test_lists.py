@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
-from beds.models import Bed, Capacity, FigureReport, RequestTemplate
+from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
@@ -75,6 +75,14 @@ class Scene:
             need = {"category": "ward", "urgency": "stat" if present else "asap", "age_band": age}
             RequestTemplate.objects.create(id=uuid4(), hospital_id=self.night.kreis.id, speciality="surgery", **need)
 
+    def chain(self) -> None:
+        """The normal chain, then the important one."""
+        role = self.night.kreis.role.id
+        variant = "important" if EscalationStep.objects.filter(role=role).exists() else "normal"
+        for position in range(1, MORE + 1):
+            where = {"role_id": role, "hospital_id": self.night.kreis.id, "variant": variant, "position": position}
+            EscalationStep.objects.create(wait=60, whom="holder", how="push", **where)
+
     def history(self) -> None:
         self.asked.at("uni", *["request-info", "answer-info"] * MORE)
 
@@ -107,6 +115,7 @@ class Scene:
     def url(self, path: str) -> str:
         ids: dict[str, UUID | str] = {"conversation_id": self.talk.id, "attachment_id": self.attachment.pk, "request_id": self.asked.id}
         ids |= {"capacity_id": self.ward.figures["kreis"].pk, "unit_id": self.night.kreis.unit_id}
+        ids["role"] = self.night.kreis.role.id
         return path.format(**ids)
 
 
@@ -137,6 +146,7 @@ LISTS = {
     "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),
     "requests/{request_id}": Listed(physician, Scene.history),
+    "roles/{role}/escalation": Listed(physician, Scene.chain),
     "session": Listed(registrar, Scene.people),
     "session/unlock": Listed(registrar, Scene.seeds),
     "statements": Listed(registrar, Scene.people),
@@ -177,7 +187,7 @@ def test_a_list_costs_the_same_queries_however_long(night: Night, path: str) -> 
 
     assert many_rows >= few_rows + MORE
     assert len(many) == len(few), "\n".join(query["sql"][:200] for query in many)
-    assert len(many) <= 9
+    assert len(many) <= 10
 
 
 def counted(reader: Someone, url: str) -> tuple[int, list[dict[str, str]]]:
