@@ -344,3 +344,19 @@ def test_a_chain_and_its_alarms_cost_no_query_each(night, ward, consulting):
 
     assert len(alarms(asked)) == 1 + len(more)
     assert queries() == few
+
+
+def test_a_hospital_of_a_later_wave_is_alarmed_by_its_chain_from_its_wave_on(night, ward, consulting):
+    ward.background = {"uni": [consulting]}
+    asked = ward.asks("nord", "uni", waves=(1, 2))
+    assert alarms(asked) == []
+    assert messages_of(consulting.holder, asked).status_code == 404
+
+    assert asked.take("uni", "submit").status_code == 200
+
+    assert alarms(asked) == [(0, night.uni.role.id, "")]
+    assert due_in(asked) in (59, 60), "the chain's first wait, from the start of the wave"
+    wait_passes(asked)
+    sweep()
+    assert [position for position, _, _ in alarms(asked)] == [0, 1]
+    assert messages_of(consulting.holder, asked).status_code == 200
