@@ -246,7 +246,7 @@ def test_two_processes_never_share_a_state(witness, config, capsys):
         ('name = "a b"', "name"),
         ('name = "a"\nlisten = "8070"', "listen"),
         ('name = "a"\nlogs = ["x"]', "not a verifier key"),
-        (f'name = "a"\nlogs = ["{Signer("w", kind=4).verifier_key}"]', "key of a witness"),
+        pytest.param(f'name = "a"\nlogs = ["{Signer("w", kind=4).verifier_key}"]', "key of a witness", id="key of a witness"),
         ('name = "a"\nlog = []', "means nothing: log"),
         ("name = ", "not TOML"),
     ],
