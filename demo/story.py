@@ -26,6 +26,7 @@ from demo.world import World
 from wardline_client.account import Account
 from wardline_client.conversations import Received
 from wardline_client.http import ApiError
+from wardline_client.protocol import root_fingerprint
 from wardline_client.protocol.bodies import Identity, Image, Text
 
 PHOTOGRAPH = ROOT / "tests" / "e2e" / "photos" / "camera.jpg"
@@ -188,12 +189,20 @@ def verify(world: World, address: str) -> None:
         registrar = world.account(address, "registrar-wiesenbrueck")
         _wait_until_sequenced(address, log["id"])
         EXPORT.write_bytes(b"".join(registrar.api.stream("audit/export")))
-    program = Path(sys.executable).with_name("wardline-verify")
     with told("auditor", f"wardline-verify {EXPORT.name}, offline"):
-        done = subprocess.run([program, EXPORT, "--key", log["key"], "--language", "en"], check=False, capture_output=True, text=True)  # noqa: S603
-    say()
-    say("\n".join("  " + line for line in done.stdout.strip().splitlines()))
-    expect(done.returncode == 0, "the audit log is not intact")
+        log_verdict = _judged(EXPORT, "--key", log["key"])
+    with told("auditor", f"wardline-verify receipt {RECEIPT.name}, by the fingerprint of one root"):
+        root = root_fingerprint(registrar.session.keyring.root)
+        receipt_verdict = _judged("receipt", RECEIPT, "--root", f"{registrar.session.keyring.hospital}={root}")
+    for verdict, otherwise in ((log_verdict, "the audit log is not intact"), (receipt_verdict, "the receipt is not intact")):
+        say()
+        say("\n".join("  " + line for line in verdict.stdout.strip().splitlines()))
+        expect(verdict.returncode == 0, otherwise)
+
+
+def _judged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("wardline-verify")
+    return subprocess.run([program, *arguments, "--language", "en"], check=False, capture_output=True, text=True)  # noqa: S603
 
 
 def _published_log(address: str, hospital: str) -> Json:

@@ -1,4 +1,4 @@
-"""``wardline-verify``: an exported audit log in, a verdict out.
+"""``wardline-verify``: an exported audit log in, a verdict out; ``wardline-verify receipt``: see ``receipt_cli``.
 
 Invariant: the exit code is the verdict (0 intact, 1 tampered, 2 incomplete, 3 erased, 4 unusable); a checkpoint is saved only from a log
 that was found intact or erased.
@@ -6,27 +6,27 @@ that was found intact or erased.
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
+from wardline_verify import receipt_cli
 from wardline_verify.bundle import Report, Verdict, judge
+from wardline_verify.calls import Parser, language, printable
 from wardline_verify.notes import Checkpoint, Key, Policy, Unusable
 from wardline_verify.words import TEXTS, VERDICTS
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """argparse would exit with 2, which is a verdict here."""
-        raise Unusable("bad_call", message)
+ABOUT = "Judge an exported Wardline audit log, offline. For the receipt of a promised bed: wardline-verify receipt --help."
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code; ``wardline-verify`` hands it to the shell."""
-    options = argparse.Namespace(language=_language(), json=False, save=None, trust_bundle_key=False)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["receipt"]:
+        return receipt_cli.main(given[1:])
+    options = argparse.Namespace(language=language(), json=False, save=None, trust_bundle_key=False)
     try:
-        _parser().parse_args(arguments, options)
+        _parser().parse_args(given, options)
         report = _judge(options)
     except Unusable as error:
         report = Report()
@@ -36,7 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="wardline-verify", description="Judge an exported Wardline audit log, offline.")
+    parser = Parser(
+        prog="wardline-verify",
+        description="Judge an exported Wardline audit log, offline. A receipt of a promised bed: wardline-verify receipt --help.",
+    )
     parser.add_argument("bundle", help="the exported file; - for standard input")
     parser.add_argument("--key", help="the log's verifier key, as /audit/logs/ shows it and the operator published it")
     parser.add_argument("--policy", type=Path, help="a policy file (C2SP tlog-policy): logs, witnesses, quorum")
@@ -99,16 +102,7 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
     lines += [f"  + {line}" for line in checked] + [f"  ! {line}" for line in findings]
     if is_self_attested:
         lines.append(texts["own_key"])
-    print("\n".join(_printable(line) for line in lines), file=out)
-
-
-def _printable(line: str) -> str:
-    """A bundle is somebody else's words: no control character of it may move the cursor over our verdict."""
-    return "".join(character if character.isprintable() else "?" for character in line)
-
-
-def _language() -> str:
-    return "de" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("de") else "en"
+    print("\n".join(printable(line) for line in lines), file=out)
 
 
 if __name__ == "__main__":
