@@ -1,8 +1,8 @@
 """The log's tables.
 
-Invariant: what is written into ``audit_event``, ``audit_leaf``, ``audit_node`` and ``audit_checkpoint`` never changes; triggers that fire
-in every replication role refuse UPDATE, DELETE and TRUNCATE. The tables are unmanaged (their SQL is in the first migration), so ``manage.py
-flush`` does not touch them either. The hot paths write SQL, not these models: they are for reading.
+Invariant: what is written into ``audit_event``, ``audit_leaf``, ``audit_node``, ``audit_checkpoint`` and ``audit_cosignature`` never
+changes; triggers that fire in every replication role refuse UPDATE, DELETE and TRUNCATE. The tables are unmanaged (their SQL is in the
+migrations), so ``manage.py flush`` does not touch them either. The hot paths write SQL, not these models: they are for reading.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -102,6 +102,21 @@ class Opening(models.Model):
     class Meta:
         managed = False
         db_table = "audit_opening"
+
+
+class Cosignature(models.Model):
+    """A witness's line under a checkpoint (C2SP tlog-cosignature). ``witness`` is ``<name>+<key id>`` (``audit.policy.Witness.id``)."""
+
+    pk = models.CompositePrimaryKey("log", "size", "witness")
+    log = models.UUIDField()
+    size = models.BigIntegerField()
+    witness = models.TextField()
+    line = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "audit_cosignature"
 
 
 class IndexEntry(models.Model):

@@ -8,12 +8,14 @@ import hashlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-ED25519 = b"\x01"
+ED25519, COSIGNATURE = b"\x01", b"\x04"  # signature types
 ROOT_BYTES = 32
 KEY_ID_BYTES = 4
+TIME_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,41 @@ class Note:
     root: bytes
     body: bytes
     signatures: list[tuple[str, bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A verifier key: ``<name>+<key id>+<base64 of type and public key>``."""
+
+    name: str
+    key_id: bytes
+    kind: bytes
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> "Key":
+        """Raises: ValueError: it is none, or of a kind that is not known here."""
+        name, identifier, encoded = text.split("+", 2)
+        typed = b64decode(encoded, validate=True)
+        expected = key_id(name, typed)
+        if not name or typed[:1] not in (ED25519, COSIGNATURE) or len(typed) != 33 or identifier != expected.hex():
+            raise ValueError(f"{text} is not a verifier key.")
+        return cls(name, expected, typed[:1], typed[1:])
+
+    def find_cosignature(self, lines: str, body: bytes) -> str | None:
+        """The line among ``lines`` with which this witness has cosigned ``body`` (C2SP tlog-cosignature), spelt anew; ``None``: there is
+        none."""
+        public = Ed25519PublicKey.from_public_bytes(self.public)
+        for name, identifier, signature in parse_signatures(lines):
+            if (name, identifier) != (self.name, self.key_id):
+                continue
+            said = b"cosignature/v1\ntime %d\n" % int.from_bytes(signature[:TIME_BYTES], "big") + body
+            try:
+                public.verify(signature[TIME_BYTES:], said)
+            except InvalidSignature:
+                continue
+            return f"\u2014 {name} {b64encode(identifier + signature).decode()}\n"
+        return None
 
 
 def parse(note: str) -> Note | None:

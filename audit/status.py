@@ -13,8 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from audit.keys import signing_key
+from audit.policy import read_policy
 from audit.published import last_published
 
+WITNESS_PATIENCE_SECONDS = 60
 PATIENCE_SECONDS = 10  # the worker comes every second; what waits longer waits for nobody
 
 _PENDING = """
@@ -31,6 +33,43 @@ _LOGS = """
     LEFT JOIN audit_leaf leaf ON leaf.log = log.id AND leaf.leaf_index = coalesce(newest.size, 0)
     LEFT JOIN audit_index first ON first.event = leaf.event
     ORDER BY log.created_at, log.id"""
+_WITNESSES = """
+    SELECT known.log, known.witness, coalesce(last.size, 0), known.cosigned_at, known.problem,
+        coalesce(extract(epoch FROM now() - missed.signed_at), 0)::float
+    FROM audit_witness known
+    LEFT JOIN LATERAL (
+        SELECT max(size) AS size FROM audit_cosignature WHERE log = known.log AND witness = known.witness) last ON true
+    LEFT JOIN LATERAL (
+        SELECT signed_at FROM audit_checkpoint WHERE log = known.log AND size > coalesce(last.size, 0) ORDER BY size LIMIT 1) missed ON true
+    WHERE known.witness = ANY (%s::text[])
+    ORDER BY known.log, known.witness"""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessStatus:
+    """One witness and one log. ``size`` is what it last cosigned, ``problem`` what happened when it was last asked in vain (the check
+    constraint of ``audit_witness`` has the words), ``behind_seconds`` the age of the oldest checkpoint it has not cosigned."""
+
+    log: UUID
+    witness: str
+    size: int
+    cosigned_at: datetime | None
+    problem: str
+    behind_seconds: float
+
+    @property
+    def state(self) -> str:
+        """``current``, ``late`` (asked, or about to be, for less than a minute), ``missing`` or the problem."""
+        if self.problem:
+            return self.problem
+        if self.behind_seconds > WITNESS_PATIENCE_SECONDS:
+            return "missing"
+        return "late" if self.behind_seconds else "current"
+
+    @property
+    def needs_person(self) -> bool:
+        """A fork at once; what may pass by itself, after a minute."""
+        return self.problem in ("fork", "ahead", "no_proof") or self.behind_seconds > WITNESS_PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +100,14 @@ class Status:
     pending: int
     oldest_seconds: float
     has_key: bool
+    has_policy: bool
     logs: list[LogStatus]
+    witnesses: list[WitnessStatus]
 
     @property
     def problems(self) -> list[tuple[str, UUID | None]]:
-        """``(code, log)``; no log where it concerns all. ``unsequenced``: nobody sequences. ``no_key``: nobody can sign."""
+        """``(code, log)``; no log where it concerns all. ``unsequenced``: nobody sequences. ``no_key``: nobody can sign.
+        ``no_policy``: AUDIT_POLICY_FILE cannot be read. ``witness_...``: as ``WitnessStatus.state``."""
         return list(self._problems())
 
     def _problems(self) -> Iterator[tuple[str, UUID | None]]:
@@ -73,8 +115,11 @@ class Status:
             yield "unsequenced", None
         if not self.has_key:
             yield "no_key", None
+        if not self.has_policy:
+            yield "no_policy", None
         for log in self.logs:
             yield from ((code, log.id) for code in log.problems)
+        yield from ((f"witness_{each.state}", each.log) for each in self.witnesses if each.needs_person)
 
 
 def status() -> Status:
@@ -86,7 +131,25 @@ def status() -> Status:
             LogStatus(log, hospital, size, signed or 0, signed_at, unsigned, last_published(log)[0])
             for log, hospital, size, signed, signed_at, unsigned in cursor.fetchall()
         ]
-    return Status(pending=pending, oldest_seconds=oldest, has_key=_has_key(), logs=logs)
+    try:
+        witnesses, has_policy = witness_status(), True
+    except ImproperlyConfigured:
+        witnesses, has_policy = [], False
+    return Status(pending=pending, oldest_seconds=oldest, has_key=_has_key(), has_policy=has_policy, logs=logs, witnesses=witnesses)
+
+
+def witness_status() -> list[WitnessStatus]:
+    """Every witness of the policy with every log, in one query.
+
+    Raises:
+        ImproperlyConfigured: the policy cannot be read.
+    """
+    ids = [witness.id for witness in read_policy().witnesses.values()]
+    if not ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_WITNESSES, [ids])
+        return [WitnessStatus(*row) for row in cursor.fetchall()]
 
 
 def oldest_pending_seconds() -> float:

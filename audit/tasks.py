@@ -4,6 +4,7 @@ from celery import shared_task
 
 from audit.checkpoints import sign_checkpoints
 from audit.sequencer import integrate_all
+from audit.witnessing import gather
 
 
 @shared_task(name="audit.tasks.integrate_audit")  # type: ignore[untyped-decorator]  # celery has no types
@@ -13,3 +14,9 @@ def integrate_audit() -> None:
         integrate_all()
     finally:
         sign_checkpoints()  # a log that is broken does not keep the others from being signed
+
+
+@shared_task(name="audit.tasks.gather_cosignatures")  # type: ignore[untyped-decorator]
+def gather_cosignatures() -> None:
+    """Ask the witnesses about what was signed since they were last asked. A task of its own: a slow witness keeps nobody waiting."""
+    gather()

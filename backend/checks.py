@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
+from audit.policy import read_policy
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 KNOWN_SECRETS = ("demo-", "tests-", "unused", "django-insecure-", "change")
 SHORTEST_SECRET = 50
@@ -57,3 +59,7 @@ def _unsafe_production() -> Iterator[tuple[str, str]]:
         yield "secret_weak", f"SECRET_KEY must be {SHORTEST_SECRET} random characters or more, made for this deployment."
     if not settings.AUDIT_KEY_FILE.is_file():
         yield "audit_key_missing", "AUDIT_KEY_FILE must name this deployment's audit key: no action may go unsigned."
+    try:
+        read_policy()
+    except ImproperlyConfigured as error:
+        yield "audit_policy", str(error)

@@ -153,6 +153,7 @@ CELERY_TASK_DEFAULT_QUEUE = "wardline"
 # it.
 CELERY_BEAT_SCHEDULE = {
     "integrate-audit": {"task": "audit.tasks.integrate_audit", "schedule": 1.0, "options": {"expires": 5}},
+    "gather-cosignatures": {"task": "audit.tasks.gather_cosignatures", "schedule": 1.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
@@ -174,6 +175,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 BLOB_DIR = Path(env.text("BLOB_DIR", str(STATE_DIR / "blobs")))
 AUDIT_KEY_FILE = Path(env.text("AUDIT_KEY_FILE", str(STATE_DIR / "audit.key")))
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", (_public.hostname or "wardline") + "/audit")
+# Who witnesses the logs (C2SP tlog-policy); none: nobody.
+AUDIT_POLICY_FILE = Path(text) if (text := env.text("AUDIT_POLICY_FILE", "")) else None
 VAPID_KEY_FILE = Path(env.text("VAPID_KEY_FILE", str(STATE_DIR / "vapid.pem")))
 # Web Push goes to browser vendors' hosts; a hospital may list those it allows. Demo and tests add loopback.
 PUSH_HOSTS = env.words("PUSH_HOSTS", "fcm.googleapis.com updates.push.services.mozilla.com web.push.apple.com *.notify.windows.com")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from rest_framework.request import Request
 
+from audit.cosigned import shown_checkpoint
 from audit.models import Checkpoint, Log
 from backend.errors import NotFound
 from identity.actors import Actor
@@ -20,15 +21,21 @@ def actor_of(request: Request) -> Actor:
 
 
 def newest_checkpoint(log: UUID) -> Checkpoint:
-    """What was last signed of a log.
+    """What is shown of a log: the newest checkpoint the quorum has cosigned, or, when that lacks what is older than a minute, the newest
+    there is. Its ``note`` ends with the cosignatures that have come.
 
     Raises:
         NotFound: no such log, or it is so new that nothing of it is signed.
     """
-    checkpoint = Checkpoint.objects.filter(log=log).order_by("-size").first()
+    checkpoint = shown_checkpoint(log)
     if checkpoint is None:
         raise NotFound
     return checkpoint
+
+
+def signed_size(log: UUID) -> int:
+    """How much of a log is signed; 0 for one that does not exist."""
+    return Checkpoint.objects.filter(log=log).order_by("-size").values_list("size", flat=True).first() or 0
 
 
 def log_of_reader(actor: Actor, log: UUID | None = None) -> Log:

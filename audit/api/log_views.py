@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from audit import tree
 from audit.api import tile_paths
-from audit.api.access import actor_of, log_of_reader, newest_checkpoint
+from audit.api.access import actor_of, log_of_reader, newest_checkpoint, signed_size
 from audit.checkpoints import origin_of, verifier_keys
 from audit.events import Event
 from audit.leaves import OPERATOR
@@ -92,7 +92,7 @@ class EntryBundle(APIView):
 
 def _signed_tile(log: UUID, level: str, index: str, width: str | None) -> tile_paths.Tile:
     tile = tile_paths.parse(level, index, width)
-    if tile is None or tile.leaves() > newest_checkpoint(log).size:
+    if tile is None or tile.leaves() > signed_size(log):
         raise NotFound
     return tile
 

@@ -86,6 +86,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "candidates/<uuid:candidate_id>/<slug:action>": {"POST": ABSENT},
     V1 + "audit/erasures": {"POST": REGISTRARS},
     V1 + "audit/export": {"GET": REGISTRARS},
+    V1 + "audit/witnesses": {"GET": REGISTRARS},
     V1 + "openapi.json": {"GET": ANYONE},
     "audit/logs/": {"GET": ANYONE},
     "audit/logs/<uuid:log>/checkpoint": {"GET": ANYONE},

@@ -1,5 +1,6 @@
 """``audit_status`` and ``audit_verify``: silent about what is well, and the right word for everything that is not."""
 
+import dataclasses
 import json
 import tracemalloc
 from uuid import uuid4
@@ -112,7 +113,7 @@ class TestStatus:
 
     def test_all_is_well(self, said, monkeypatch):
         found = status()
-        found = type(found)(pending=0, oldest_seconds=0.0, has_key=True, logs=[])
+        found = dataclasses.replace(found, pending=0, oldest_seconds=0.0, logs=[], witnesses=[])
         monkeypatch.setattr("audit.management.commands.audit_status.status", lambda: found)
         assert said("audit_status") == (0, "waiting: 0 events, the oldest for 0 s\nall is well\n")
 

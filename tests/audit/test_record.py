@@ -135,11 +135,17 @@ def test_it_runs_in_an_asynchronous_pipeline_with_server_side_parameters(hospita
     assert [leaf["detail"]["number"] for leaf in events_of(hospital)] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("table", ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint"])
+@pytest.mark.parametrize("table", ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 @pytest.mark.parametrize("role", ["origin", "replica"])
 def test_the_database_refuses_to_change_what_is_written(table, statement, role):
-    column = {"audit_event": "leaf", "audit_leaf": "leaf_hash", "audit_node": "node_hash", "audit_checkpoint": "note"}[table]
+    column = {
+        "audit_event": "leaf",
+        "audit_leaf": "leaf_hash",
+        "audit_node": "node_hash",
+        "audit_checkpoint": "note",
+        "audit_cosignature": "line",
+    }[table]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL session_replication_role = {role}")
         with pytest.raises(DatabaseError, match="append-only"):

@@ -49,6 +49,7 @@ def test_a_safe_production_starts(safe: dict[str, str]) -> None:
         ("SECRET_KEY", "demo-" + "f3" * 40, "SECRET_KEY"),
         ("SECRET_KEY", "short", "SECRET_KEY"),
         ("AUDIT_KEY_FILE", "/nowhere/audit.key", "AUDIT_KEY_FILE"),
+        ("AUDIT_POLICY_FILE", "/nowhere/audit.policy", "AUDIT_POLICY_FILE"),
         ("WARDLINE_MODE", "demo", "localhost"),
         ("WARDLINE_MODE", "debug", "WARDLINE_MODE"),
     ],

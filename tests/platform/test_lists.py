@@ -12,6 +12,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
+from audit.checkpoints import sign_checkpoint
+from audit.models import Log
+from audit.notes import COSIGNATURE, Key
+from audit.policy import Policy, Witness, read_policy
+from audit.sequencer import integrate
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
@@ -107,6 +112,20 @@ class Scene:
             Receipt.objects.create(conversation=talk, person=person, delivered_sequence=1)
             Member.objects.create(conversation=talk, principal=person.pk, kind="user", hospital_id=self.night.uni.id)
 
+    def witnesses(self) -> None:
+        """Of the registrar's log, in a policy that grows with them."""
+        hospital = self.night.kreis.id
+        integrate(hospital)
+        log = Log.objects.get(hospital=hospital).pk
+        sign_checkpoint(log)
+        policy = read_policy()
+        for _ in range(MORE):
+            name = f"w{uuid4().hex}"
+            witness = Witness(name, Key(name, bytes(4), COSIGNATURE, bytes(32)), "")
+            policy.witnesses[name] = witness
+            with connection.cursor() as cursor:
+                cursor.execute("INSERT INTO audit_witness (log, witness) VALUES (%s, %s)", [log, witness.id])
+
     def chunks(self) -> None:
         arrived = self.attachment.chunks.count()
         rows = [AttachmentChunk(attachment=self.attachment, number=arrived + n, size=1, sha256=bytes(32)) for n in range(MORE)]
@@ -134,6 +153,7 @@ def physician(scene: Scene) -> Someone:
 
 LISTS = {
     "attachments/{attachment_id}": Listed(physician, Scene.chunks),
+    "audit/witnesses": Listed(registrar, Scene.witnesses),
     "board": Listed(physician, Scene.figures),
     "capacities/{capacity_id}/history": Listed(physician, Scene.reports),
     "conversations/{conversation_id}": Listed(physician, Scene.readers),
@@ -178,7 +198,10 @@ def test_every_list_is_counted() -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_list_costs_the_same_queries_however_long(night: Night, path: str) -> None:
+def test_a_list_costs_the_same_queries_however_long(night: Night, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy()
+    for module in ("tests.platform.test_lists", "audit.status", "audit.cosigned"):
+        monkeypatch.setattr(f"{module}.read_policy", lambda: policy)
     scene, listed = Scene(night), LISTS[path]
     listed.grow(scene)
     few_rows, few = counted(listed.reader(scene), scene.url(path))

@@ -9,11 +9,20 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from audit.leaves import OPERATOR
-from audit.status import LogStatus, Status, status
+from audit.status import LogStatus, Status, WitnessStatus, status
 
 SENTENCES = {
     "unsequenced": "Events have been waiting for their place in a log: is the worker running?",
     "no_key": "AUDIT_KEY_FILE holds no usable key, so nothing can be signed.",
+    "no_policy": "AUDIT_POLICY_FILE cannot be read, so no witness is asked.",
+    "witness_fork": "A witness holds another history of this log. Find out which is right before anything else.",
+    "witness_ahead": "A witness has cosigned more than is in this database: it was set back, or somebody else signs.",
+    "witness_missing": "A witness has not been asked for a minute: is the worker running, and has the witness an address?",
+    "witness_unreachable": "A witness does not answer.",
+    "witness_unknown_log": "A witness does not know this log: its operator has to add the log's key.",
+    "witness_unknown_key": "A witness does not believe the signature: it has another key of this log.",
+    "witness_no_proof": "The tree in the database is not whole: manage.py audit_verify says where.",
+    "witness_misbehaves": "A witness answers what makes no sense, or its cosignature does not verify.",
     "set_back": "Less is in the database than was published: it was set back, or leaves were removed. Nothing more is signed.",
     "unsigned": "The log has grown and is not signed: is the worker running, or did it refuse a fork (audit.fork_refused)?",
 }
@@ -42,6 +51,7 @@ def _facts(found: Status) -> dict[str, Any]:
 def _lines(found: Status) -> list[str]:
     lines = [f"waiting: {found.pending} events, the oldest for {found.oldest_seconds:.0f} s"]
     lines += [_line(log) for log in found.logs]
+    lines += [_witness_line(witness) for witness in found.witnesses]
     lines += [f"! {log or 'all logs'}: {code}. {SENTENCES[code]}" for code, log in found.problems]
     return lines if found.problems else [*lines, "all is well"]
 
@@ -50,3 +60,9 @@ def _line(log: LogStatus) -> str:
     whose = "operator" if log.hospital == OPERATOR else f"hospital {log.hospital}"
     signed = f"signed {log.signed} at {log.signed_at:%Y-%m-%d %H:%M:%S} UTC" if log.signed_at else "never signed"
     return f"log {log.id} ({whose}): {log.size} leaves, {signed}, published {log.published}"
+
+
+def _witness_line(witness: WitnessStatus) -> str:
+    last = f"cosigned {witness.size} at {witness.cosigned_at:%Y-%m-%d %H:%M:%S} UTC" if witness.cosigned_at else "never cosigned"
+    behind = f", behind for {witness.behind_seconds:.0f} s" if witness.behind_seconds else ""
+    return f"witness {witness.witness} of log {witness.log}: {witness.state}, {last}{behind}"
