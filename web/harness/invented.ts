@@ -1,8 +1,8 @@
 /** A stand-in for `Wardline` with invented people and hospitals. `?phase=` and `?as=` (`origin`, `destination`) choose what is shown. */
 import type { Port } from "../src/features/port";
 import type {
-  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, MessageView,
-  PendingMember, Phase, Readable, SessionState,
+  Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain,
+  MessageView, PendingMember, Phase, Readable, SessionState, Settings,
 } from "../src/sync/types";
 
 class Cell<T> implements Readable<T> {
@@ -39,10 +39,12 @@ function directory(): DirectoryView {
       person("p-celik", "uk", "Selin Çelik", "physician", "Intensivmedizin"), person("p-weber", "adler", "Thomas Weber", "physician", "Innere Medizin"),
       person("p-koenig", "adler", "Lena König", "nurse", "ITS 2"), person("p-reg", "uk", "Petra Sommer", "coordinator"), person("p-ost", "west", "Karl Osterhagen"),
     ],
-    roles: HOSPITALS.map(([id]) => ({
+    roles: [["uk-2", "uk", "Hintergrunddienst Intensiv"], ["west-2", "west", "Hintergrunddienst"]].map(([id, hospital, name]): DutyRole => ({
+      id: `r-${id}`, hospital: hospital ?? "", unit: null, name: name ?? "", categories: ["icu-high"], eligible: ["p-celik"], isProved: true, onDuty: null,
+    })).concat(HOSPITALS.map(([id]) => ({
       id: `r-${id}`, hospital: id, unit: null, name: id === "adler" ? "Oberarzt Hintergrund" : "Intensivkoordination", categories: id === "uk" ? ["icu-high", "icu-low", "imc"] : [], isProved: true,
       eligible: ["p-adler", "p-weber", "p-brandt", "p-celik"], onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
-    })),
+    }))),
   };
 }
 
@@ -56,7 +58,7 @@ function unit(id: string, name: string, category: BoardUnit["category"], staffed
 }
 
 function board(): BoardHospital[] {
-  const house = (hospital: string, distance_km: number, units: BoardUnit[]): BoardHospital => ({ hospital, distance_km, roles: [{ role: `r-${hospital}`, categories: [], on_duty: hospital !== "sued" }], units });
+  const house = (hospital: string, distance_km: number, units: BoardUnit[]): BoardHospital => ({ hospital, distance_km, roles: [{ role: `r-${hospital}`, categories: [], escalates_to: [], on_duty: hospital !== "sued" }], units });
   return [
     house("uk", 34.2, [
       unit("uk1", "ITS 1 Anästhesie", "icu-high", 18, 15, 12, { held: 1, capabilities: ["invasive-vent", "ecmo", "crrt"] }),
@@ -70,9 +72,20 @@ function board(): BoardHospital[] {
   ];
 }
 
+const ALARMS: Alarm[] = [
+  { position: 0, role: "r-west", whom: "holder", how: "push", raised_at: minutesAgo(6), reached_at: null, failed_at: minutesAgo(5.5), failure: "not-reached" },
+  { position: 1, role: "r-west-2", whom: "holder", how: "alarm", raised_at: minutesAgo(5.5), reached_at: minutesAgo(5.4), failed_at: null, failure: "" },
+];
+let chain: EscalationChain = {
+  role: "r-uk", version: 1, important: [],
+  normal: [{ wait: 120, target: null, whom: "holder", how: "alarm" }, { wait: 300, target: "r-uk-2", whom: "eligible", how: "alarm" }],
+};
+let settings: Settings = { quiet_from: "22:00", quiet_until: "06:30", time_zone: "Europe/Berlin" };
+
 function candidate(request: string, hospital: string, state: CandidateState, actions: CandidateAction[], more: Partial<Candidate> = {}): Candidate {
   return {
     id: `${request}-${hospital}`, hospital, role: `r-${hospital}`, conversation: `c-${request}-${hospital}`, state, reason: "", acknowledge_by: inMinutes(3.4), escalation: 0,
+    alarms: [], next_alarm: state === "submitted" ? { role: `r-${hospital}`, whom: "holder", how: "push" } : null,
     hold: null, offer: null, version: 1, changed_at: minutesAgo(2), actions, ...more,
   };
 }
@@ -91,7 +104,7 @@ function requests(side: string): BedRequest[] {
     {
       ...base, id: "q1", origin: "adler", category: "icu-high", capabilities: ["invasive-vent", "crrt"], urgency: "stat", created_at: minutesAgo(7),
       candidates: [
-        candidate("q1", "west", "submitted", ["withdraw", "cancel"], { escalation: 1, acknowledge_by: inMinutes(1.2) }), candidate("q1", "uk", "held", ["confirm", "withdraw", "cancel"], { hold }),
+        candidate("q1", "west", "submitted", ["withdraw", "cancel"], { escalation: 1, acknowledge_by: inMinutes(1.2), alarms: ALARMS }), candidate("q1", "uk", "held", ["confirm", "withdraw", "cancel"], { hold }),
         candidate("q1", "nord", "info-requested", ["answer-info", "withdraw", "cancel"]), candidate("q1", "sued", "declined", [], { reason: "no-staff" }),
       ],
     },
@@ -186,6 +199,10 @@ export function inventedWardline(query: URLSearchParams): Port {
       boardCell.set(boardCell.value.map((house) => ({ ...house, units: house.units.map((one) => (one.capacity === each.capacity ? next : one)) })));
       return next;
     },
+    loadChain: async (role) => { await done(); return chain.role === role ? chain : { role, version: 0, normal: [], important: [] }; },
+    saveChain: async (saved) => { await done(); chain = { ...saved, version: saved.version + 1 }; return chain; },
+    loadSettings: async () => settings,
+    setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
     takeDuty: async (role) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: me, since: minutesAgo(0) } : each))); },
     handOver: async (role, person) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: person } : each))); },
     createInvitation: async () => { await done(); return { address: `${location.origin}/#/join/aJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Bx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(4000) }; },

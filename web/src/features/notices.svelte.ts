@@ -11,6 +11,11 @@ export function notify(text: string, undo?: () => void): void {
   show({ text, isProblem: false, ...(undo ? { undo } : {}) });
 }
 
+/** Something went wrong elsewhere, and nobody tapped for it. */
+export function warn(text: string): void {
+  show({ text, isProblem: true });
+}
+
 export function dismiss(): void {
   notices.now = null;
 }

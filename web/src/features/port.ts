@@ -4,8 +4,8 @@
  * Invariant: no screen fetches, decrypts or stores.
  */
 import type {
-  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, MessageView, NewRequest,
-  PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState,
+  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
+  EscalationChain, MessageView, NewRequest, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
 } from "../sync/types";
 
 export interface Invitation { hospital: { id: string; name: string }; name: string; title: string; profession: string; person: string }
@@ -61,6 +61,10 @@ export interface Port {
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;
+  loadChain(role: string): Promise<EscalationChain>;
+  saveChain(chain: EscalationChain): Promise<EscalationChain>;
+  loadSettings(): Promise<Settings>;
+  setQuietHours(from: string | null, until: string | null): Promise<Settings>;
   createInvitation(member: { name: string; title: string; profession: string }): Promise<Address>;
   approveMember(person: string): Promise<unknown>;
   endMembership(person: string): Promise<unknown>;

@@ -56,4 +56,10 @@ export function countdown(iso: string, now: number): string {
   return hours ? `${hours} h ${two(minutes)}` : `${minutes}:${two(seconds)}`;
 }
 
+/** A span in the largest unit that says it exactly: `30 s`, `5 min`, `2 h`. */
+export function lasting(seconds: number): string {
+  if (seconds % 3600 === 0) return m.hours_n({ n: seconds / 3600 });
+  return seconds % 60 === 0 ? m.minutes({ n: seconds / 60 }) : m.seconds({ n: seconds });
+}
+
 export const isPast = (iso: string, now: number): boolean => Date.parse(iso) <= now;

@@ -30,6 +30,7 @@ const REASONS: Words = {
   "condition-changed": m.reason_condition_changed, unstable: m.reason_unstable, "destination-closed": m.reason_destination_closed,
   lost: m.reason_lost, stolen: m.reason_stolen, replaced: m.reason_replaced, left: m.reason_left,
 };
+const FAILURES: Words = { "nobody-on-duty": m.failure_nobody, "no-device": m.failure_no_device, "not-reached": m.failure_not_reached };
 const PROFESSIONS: Words = { physician: m.profession_physician, nurse: m.profession_nurse, coordinator: m.profession_coordinator, it: m.profession_it, registrar: m.registrar };
 
 export const CATEGORY_CODES = Object.keys(CATEGORIES);
@@ -48,6 +49,7 @@ export const ageBand = look(AGES);
 export const sex = look(SEXES);
 export const transport = look(TRANSPORTS);
 export const reason = look(REASONS);
+export const failure = look(FAILURES);
 export const profession = look(PROFESSIONS);
 
 /** "Intensiv, High Care": the need in one line, most important first. */

@@ -66,6 +66,11 @@ export class Api {
     return read<T>(await this.#call({ ...call, key: crypto.randomUUID() }));
   }
 
+  async patch<T>(path: string, body: unknown): Promise<T> {
+    const call = { method: "PATCH", path, body: JSON.stringify(body), type: "application/json" };
+    return read<T>(await this.#call({ ...call, key: crypto.randomUUID() }));
+  }
+
   async putBytes(path: string, body: Blob): Promise<void> {
     await this.#call({ method: "PUT", path, body, type: "application/octet-stream", key: crypto.randomUUID() });
   }

@@ -12,7 +12,7 @@ import type { Ground } from "./epochs";
 import { generationsOf } from "./keyring";
 import { Value } from "./observable";
 import { onlyProtocol } from "./trust";
-import type { DeviceInfo, Duty, PendingMember } from "./types";
+import type { DeviceInfo, Duty, EscalationChain, PendingMember, Settings } from "./types";
 import type { DutyWire, PendingMemberWire, Results } from "./wire";
 
 export interface Address { address: string; expiresAt: string }
@@ -78,6 +78,24 @@ export class Office {
     const statement = await this.#state("device-revoked", device, { principal, reason });
     await this.#ground.api.post(`/devices/${device}/revoke`, { statement });
     await this.refreshDevices();
+  }
+
+  async loadChain(role: string): Promise<EscalationChain> {
+    return this.#ground.api.get<EscalationChain>(`/roles/${role}/escalation`);
+  }
+
+  /** Throws `ApiError` 412 `escalation.changed` if somebody was quicker. */
+  async saveChain({ role, version, normal, important }: EscalationChain): Promise<EscalationChain> {
+    return this.#ground.api.put<EscalationChain>(`/roles/${role}/escalation`, { normal, important }, { "If-Match": String(version) });
+  }
+
+  async loadSettings(): Promise<Settings> {
+    return this.#ground.api.get<Settings>("/me");
+  }
+
+  /** Both null: none. */
+  async setQuietHours(quiet_from: string | null, quiet_until: string | null): Promise<Settings> {
+    return this.#ground.api.patch<Settings>("/me", { quiet_from, quiet_until });
   }
 
   /** A link that makes another browser a device of this person. Whoever has it before it ends has everything: it is shown, never sent. */

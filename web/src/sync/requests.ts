@@ -98,7 +98,7 @@ export class Requests {
     const candidates = await Promise.all(
       wanted.hospitals.map(async ({ hospital, role: asked }): Promise<CandidateDraft> => {
         const conversation = crypto.randomUUID();
-        const members = [this.#ground.ring.person, asked, ...(role ? [role] : [])];
+        const members = [this.#ground.ring.person, asked, ...(role ? [role] : []), ...this.#leadsTo(asked)];
         const recipients = this.#ground.trust.membersWithArchives(members);
         const epoch = await this.#epochs.seal({ conversation, epoch: 1, prev: null, role, retention: RETENTION }, recipients);
         const message = note.trim() ? await this.#note(conversation, note, urgency, role) : null;
@@ -110,6 +110,11 @@ export class Requests {
     const base = { path: "/requests", madeAt: timestamp(), attachments: [], problem: null };
     await this.#outbox().add({ ...base, id, key: id, kind: "request", conversation: null, body });
     return id;
+  }
+
+  /** Who will be alarmed if nobody answers: they can open what is sealed once the server lets them in. */
+  #leadsTo(asked: string): string[] {
+    return this.board.value.flatMap(({ roles }) => roles).find(({ role }) => role === asked)?.escalates_to ?? [];
   }
 
   async #note(conversation: string, text: string, urgency: NewRequest["urgency"], role: string | null): Promise<EnvelopeWire> {
@@ -186,7 +191,8 @@ export class Requests {
   #roleFor(candidate: Candidate, asked: string | null | undefined): string | null {
     if (asked !== undefined) return asked;
     const request = this.open.value.find(({ candidates }) => candidates.some(({ id }) => id === candidate.id));
-    return [candidate.role, request?.role ?? ""].find((role) => this.#rolesHeld().includes(role)) ?? null;
+    const alarmed = candidate.alarms.map(({ role }) => role);
+    return [candidate.role, ...alarmed, request?.role ?? ""].find((role) => this.#rolesHeld().includes(role)) ?? null;
   }
 
   #replace(moved: Candidate): void {

@@ -161,6 +161,41 @@ export interface ReceiptView {
   roots: Record<string, string>;
 }
 
+/** A duty role called to a request; position 0 is the asking itself. Who stands behind it is its hospital's own. */
+export interface Alarm {
+  position: number;
+  role: string;
+  whom: "holder" | "eligible";
+  how: "push" | "alarm";
+  raised_at: string;
+  reached_at: string | null;
+  failed_at: string | null;
+  failure: "" | "nobody-on-duty" | "no-device" | "not-reached";
+}
+
+/** After `wait` seconds without an answer `target` is alarmed; null: the asked role itself. */
+export interface EscalationStep {
+  wait: number;
+  target: string | null;
+  whom: "holder" | "eligible";
+  how: "push" | "alarm";
+}
+
+/** A duty role's chain; `important` is for stat and asap, and empty where `normal` is for all. */
+export interface EscalationChain {
+  role: string;
+  version: number;
+  normal: EscalationStep[];
+  important: EscalationStep[];
+}
+
+/** Times on the wall of the person's hospital, `HH:MM`; both or neither. */
+export interface Settings {
+  quiet_from: string | null;
+  quiet_until: string | null;
+  time_zone: string;
+}
+
 export interface Candidate {
   id: string;
   hospital: string;
@@ -170,6 +205,9 @@ export interface Candidate {
   reason: string;
   acknowledge_by: string;
   escalation: number;
+  alarms: Alarm[];
+  /** Due at `acknowledge_by`; null: then it ends. */
+  next_alarm: Pick<Alarm, "role" | "whom" | "how"> | null;
   hold: { capacity: string; unit: string; bed: string | null; /** Null once confirmed. */ expires_at: string | null } | null;
   /** What the destination signed, while the bed is held. */
   offer: SignedWire | null;
@@ -234,7 +272,8 @@ export interface BoardUnit {
 export interface BoardHospital {
   hospital: string;
   distance_km: number | null;
-  roles: { role: string; categories: Category[]; on_duty: boolean }[];
+  /** A request to a role is sealed to those it leads to as well. */
+  roles: { role: string; categories: Category[]; escalates_to: string[]; on_duty: boolean }[];
   units: BoardUnit[];
 }
 

@@ -17,7 +17,7 @@ import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type {
   BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  MessageView, NewRequest, PendingMember, Readable, ReceiptView, SessionState,
+  EscalationChain, MessageView, NewRequest, PendingMember, Readable, ReceiptView, SessionState, Settings,
 } from "./types";
 
 type Refreshable = "board" | "duty" | "requests" | "pendingMembers" | "devices" | "directory";
@@ -186,6 +186,22 @@ export class Wardline {
 
   async handOver(role: string, person: string, until?: string): Promise<void> {
     return this.#in.office.handOver(role, person, until);
+  }
+
+  async loadChain(role: string): Promise<EscalationChain> {
+    return this.#in.office.loadChain(role);
+  }
+
+  async saveChain(chain: EscalationChain): Promise<EscalationChain> {
+    return this.#in.office.saveChain(chain);
+  }
+
+  async loadSettings(): Promise<Settings> {
+    return this.#in.office.loadSettings();
+  }
+
+  async setQuietHours(from: string | null, until: string | null): Promise<Settings> {
+    return this.#in.office.setQuietHours(from, until);
   }
 
   async makeLink(): Promise<Address> {

@@ -24,7 +24,10 @@ function optionOf(each: BoardHospital, category: Category, capabilities: Capabil
   const fitting = ofKind.filter((unit) => capabilities.every((code) => unit.capabilities.includes(code)));
   const units = fitting.length ? fitting : ofKind;
   const roles = each.roles.filter((role) => role.categories.length === 0 || role.categories.includes(category));
-  const role = roles.find((one) => one.on_duty) ?? roles[0];
+  // A role that another one's chain leads to answers when called, and is not asked before that one.
+  const behind = new Set(each.roles.flatMap((one) => one.escalates_to));
+  const first = roles.some((one) => !behind.has(one.role)) ? roles.filter((one) => !behind.has(one.role)) : roles;
+  const role = first.find((one) => one.on_duty) ?? first[0];
   return {
     hospital: each.hospital, role: role?.role ?? null, isOnDuty: role?.on_duty ?? false,
     available: fitting.reduce((sum, unit) => sum + Math.max(0, unit.available), 0), hasUnit: ofKind.length > 0,
