@@ -3,7 +3,7 @@
 from django.urls import path
 
 from beds import views
-from beds.views import board, escalation, receipts, templates
+from beds.views import board, escalation, receipts, statistics, templates
 
 urlpatterns = [
     path("board", board.BoardView.as_view()),
@@ -19,5 +19,7 @@ urlpatterns = [
     path("requests/<uuid:request_id>", views.RequestView.as_view()),
     path("requests/<uuid:request_id>/cancel", views.CancelView.as_view()),
     path("candidates/<uuid:candidate_id>/receipt", receipts.ReceiptView.as_view()),
+    path("statistics/requests", statistics.StatisticsView.as_view()),
+    path("statistics/requests.csv", statistics.StatisticsCsvView.as_view()),
     path("candidates/<uuid:candidate_id>/<slug:action>", views.StepView.as_view()),
 ]

@@ -5,15 +5,12 @@ happened. Entries do, so they are for the hospital's registrars and auditors, an
 first byte leaves. Nothing beyond the last signed checkpoint is served: what is served is immutable.
 """
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -27,20 +24,11 @@ from audit.leaves import OPERATOR
 from audit.models import Log
 from audit.services import record
 from backend.errors import NotFound
+from backend.negotiation import AnyAccept
 
 FOR_EVER = "public, max-age=31536000, immutable"
 A_MOMENT = "public, max-age=1"
 NEVER = "private, no-store"
-
-
-class AnyAccept(BaseContentNegotiation):
-    """These addresses have one representation; what a client says it accepts changes nothing."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
 
 
 class PublicView(APIView):

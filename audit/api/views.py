@@ -16,10 +16,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint
-from audit.api.log_views import NEVER, AnyAccept
+from audit.api.log_views import NEVER
 from audit.events import Event
 from audit.exports import bundle
 from audit.services import record
+from backend.negotiation import AnyAccept
 
 
 class Export(APIView):

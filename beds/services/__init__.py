@@ -14,6 +14,7 @@ from beds.services.moving import cancel_request, take_step
 from beds.services.reading import read_request, read_requests
 from beds.services.receipts import read_receipt
 from beds.services.single_beds import read_beds, report_bed
+from beds.services.statistics import Statistics, read_statistics
 from beds.services.templates import Template, delete_template, read_templates, save_template
 from beds.services.undo import undo_report
 
@@ -22,6 +23,7 @@ __all__ = [
     "Chain",
     "Figures",
     "Need",
+    "Statistics",
     "Template",
     "cancel_request",
     "create_request",
@@ -34,6 +36,7 @@ __all__ = [
     "read_receipt",
     "read_request",
     "read_requests",
+    "read_statistics",
     "read_templates",
     "report_bed",
     "report_bed_from_adt",

@@ -4,6 +4,7 @@ The lists are read from the API's own description: one that has no entry here fa
 """
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemp
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
+from tests.beds import rows
 from tests.beds.asking import Asked, Ward
 from tests.cast import Building, Night, Someone, new_cookie
 from tests.messaging.people import sent, start_talk
@@ -87,6 +89,11 @@ class Scene:
         for position in range(1, MORE + 1):
             where = {"role_id": role, "hospital_id": self.night.kreis.id, "variant": variant, "position": position}
             EscalationStep.objects.create(wait=60, whom="holder", how="push", **where)
+
+    def numbers(self) -> None:
+        """Requests to hospitals not asked before."""
+        origin = SimpleNamespace(id=self.night.kreis.id, holder_id=self.night.adler.id, role_id=self.night.kreis.role.id)
+        rows.requests(1, origin=origin, asked=[rows.hospital(str(uuid4())) for _ in range(MORE)])
 
     def history(self) -> None:
         self.asked.at("uni", *["request-info", "answer-info"] * MORE)
@@ -170,6 +177,7 @@ LISTS = {
     "session": Listed(registrar, Scene.people),
     "session/unlock": Listed(registrar, Scene.seeds),
     "statements": Listed(registrar, Scene.people),
+    "statistics/requests": Listed(physician, Scene.numbers),
     "sync": Listed(physician, Scene.conversations),
     "units/{unit_id}/beds": Listed(physician, Scene.single_beds),
 }
