@@ -3,6 +3,7 @@ import type {
   BedRequest, BoardHospital, Candidate, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, Hospital, MessageView, PendingMember,
   Person, Readable, SessionState,
 } from "../sync/types";
+import type { RequestTemplate } from "../sync/numbers";
 import type { Port } from "./port";
 
 const NOBODY: SessionState = {
@@ -19,6 +20,7 @@ class Model {
   requests = $state.raw<BedRequest[]>([]);
   board = $state.raw<BoardHospital[]>([]);
   duty = $state.raw<Duty[]>([]);
+  templates = $state.raw<RequestTemplate[]>([]);
   pendingMembers = $state.raw<PendingMember[]>([]);
   devices = $state.raw<DeviceInfo[]>([]);
 
@@ -45,6 +47,7 @@ export function usePort(port: Port): () => void {
     follow(port.requests, (value) => { model.requests = value; }),
     follow(port.board, (value) => { model.board = value; }),
     follow(port.duty, (value) => { model.duty = value; }),
+    follow(port.templates, (value) => { model.templates = value; }),
     follow(port.pendingMembers, (value) => { model.pendingMembers = value; }),
     follow(port.devices, (value) => { model.devices = value; }),
   ];
@@ -107,6 +110,8 @@ export function counterpartOf({ request, candidate }: Found): Counterpart {
   if (isOurs(request)) return { name: hospitalName(candidate.hospital), detail: roleName(candidate.role) };
   return { name: hospitalName(request.origin), detail: roleName(request.role) || personName(request.requester) };
 }
+
+export const mayEditTemplates = (): boolean => model.session.isRegistrar || model.session.rolesOnDuty.length > 0;
 
 const isMyRole = (id: string): boolean => model.session.rolesOnDuty.includes(id);
 

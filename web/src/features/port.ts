@@ -3,6 +3,7 @@
  *
  * Invariant: no screen fetches, decrypts or stores.
  */
+import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
   EscalationChain, MessageView, NewRequest, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
@@ -24,12 +25,13 @@ export interface Port {
   readonly requests: Readable<BedRequest[]>;
   readonly board: Readable<BoardHospital[]>;
   readonly duty: Readable<Duty[]>;
+  readonly templates: Readable<RequestTemplate[]>;
   readonly pendingMembers: Readable<PendingMember[]>;
   readonly devices: Readable<DeviceInfo[]>;
   /** Milliseconds from the clock here to the server's. */
   readonly clockSkew: number;
   messages(conversation: string): Readable<MessageView[]>;
-  refresh(what: "board" | "duty" | "requests" | "pendingMembers" | "devices" | "directory"): Promise<unknown>;
+  refresh(what: "board" | "duty" | "templates" | "requests" | "pendingMembers" | "devices" | "directory"): Promise<unknown>;
 
   start(): Promise<unknown>;
   lookAtInvitation(address: string): Promise<Invitation>;
@@ -58,6 +60,11 @@ export interface Port {
   cancelRequest(request: BedRequest, reason: string): Promise<unknown>;
   loadRequest(id: string): Promise<BedRequest>;
   setCapacity(unit: BoardUnit, figures: { staffed: number; occupied: number; blocked: number }): Promise<BoardUnit>;
+
+  saveTemplate(template: RequestTemplate): Promise<unknown>;
+  deleteTemplate(template: RequestTemplate): Promise<unknown>;
+  statistics(query: StatisticsQuery): Promise<Statistics>;
+  statisticsCsv(query: StatisticsQuery): Promise<Blob>;
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;

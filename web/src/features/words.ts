@@ -31,11 +31,19 @@ const REASONS: Words = {
   lost: m.reason_lost, stolen: m.reason_stolen, replaced: m.reason_replaced, left: m.reason_left,
 };
 const FAILURES: Words = { "nobody-on-duty": m.failure_nobody, "no-device": m.failure_no_device, "not-reached": m.failure_not_reached };
+const SPECIALITIES: Words = {
+  anaesthesia: m.speciality_anaesthesia, "internal-medicine": m.speciality_internal, cardiology: m.speciality_cardiology, pneumology: m.speciality_pneumology,
+  nephrology: m.speciality_nephrology, gastroenterology: m.speciality_gastroenterology, oncology: m.speciality_oncology, neurology: m.speciality_neurology,
+  neurosurgery: m.speciality_neurosurgery, surgery: m.speciality_surgery, trauma: m.speciality_trauma, "cardiac-surgery": m.speciality_cardiac_surgery,
+  "vascular-surgery": m.speciality_vascular_surgery, burns: m.speciality_burns, paediatrics: m.speciality_paediatrics, neonatology: m.speciality_neonatology,
+  obstetrics: m.speciality_obstetrics, psychiatry: m.speciality_psychiatry, rehabilitation: m.speciality_rehabilitation,
+};
 const PROFESSIONS: Words = { physician: m.profession_physician, nurse: m.profession_nurse, coordinator: m.profession_coordinator, it: m.profession_it, registrar: m.registrar };
 
 export const CATEGORY_CODES = Object.keys(CATEGORIES);
 export const CAPABILITY_CODES = Object.keys(CAPABILITIES);
 export const URGENCY_CODES = ["stat", "asap", "urgent", "routine"] as const;
+export const SPECIALITY_CODES = Object.keys(SPECIALITIES);
 export const AGE_CODES = Object.keys(AGES);
 export const DECLINE_REASONS = ["no-bed", "no-staff", "no-capability", "wrong-speciality", "diversion", "other"];
 export const CANCEL_REASONS = ["superseded", "improved", "died", "other"];
@@ -45,6 +53,7 @@ export const DIVERT_REASONS = ["unstable", "destination-closed", "other"];
 export const category = look(CATEGORIES);
 export const capability = look(CAPABILITIES);
 export const urgency = look(URGENCIES);
+export const speciality = look(SPECIALITIES);
 export const ageBand = look(AGES);
 export const sex = look(SEXES);
 export const transport = look(TRANSPORTS);

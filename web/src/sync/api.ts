@@ -75,8 +75,8 @@ export class Api {
     await this.#call({ method: "PUT", path, body, type: "application/octet-stream", key: crypto.randomUUID() });
   }
 
-  async delete(path: string): Promise<void> {
-    await this.#call({ method: "DELETE", path, key: crypto.randomUUID() });
+  async delete(path: string, headers: Record<string, string> = {}): Promise<void> {
+    await this.#call({ method: "DELETE", path, headers, key: crypto.randomUUID() });
   }
 
   async blob(path: string): Promise<Blob> {

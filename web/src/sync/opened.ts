@@ -11,6 +11,7 @@ import { Epochs, type Ground } from "./epochs";
 import { Inbox } from "./inbox";
 import type { Keyring } from "./keyring";
 import { Live, type LiveEvent } from "./live";
+import { Numbers } from "./numbers";
 import { Office } from "./office";
 import { Outbox } from "./outbox";
 import { Reading } from "./reading";
@@ -30,6 +31,7 @@ export class OpenedSession {
   readonly conversations: Conversations;
   readonly requests: Requests;
   readonly office: Office;
+  readonly numbers: Numbers;
   readonly live: Live;
   #directoryAt = 0;
 
@@ -44,6 +46,7 @@ export class OpenedSession {
     this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld);
     this.office = new Office(this.ground, rootOf(account));
+    this.numbers = new Numbers(this.ground);
     this.outbox = new Outbox(api, store, {
       sent: (row, answer) => this.#sent(row, answer),
       changed: (id) => this.conversations.changed(id ? [id] : []),
@@ -55,7 +58,7 @@ export class OpenedSession {
   /** What the device has, without the network. */
   async load(): Promise<void> {
     await this.ground.trust.load();
-    await Promise.all([this.office.load(), this.requests.load(), this.outbox.load()]);
+    await Promise.all([this.office.load(), this.requests.load(), this.numbers.load(), this.outbox.load()]);
     await this.inbox.load();
   }
 

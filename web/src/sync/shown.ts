@@ -3,6 +3,7 @@
  *
  * Invariant: everything but who may unlock is empty while no session is open, because what was shown was opened with keys that are gone.
  */
+import type { RequestTemplate } from "./numbers";
 import { Value } from "./observable";
 import type { OpenedSession } from "./opened";
 import type {
@@ -23,6 +24,7 @@ export class Shown {
   readonly requests = new Value<BedRequest[]>([]);
   readonly board = new Value<BoardHospital[]>([]);
   readonly duty = new Value<Duty[]>([]);
+  readonly templates = new Value<RequestTemplate[]>([]);
   readonly pendingMembers = new Value<PendingMember[]>([]);
   readonly devices = new Value<DeviceInfo[]>([]);
 
@@ -35,6 +37,7 @@ export class Shown {
       forward(opened.requests.open, this.requests),
       forward(opened.requests.board, this.board),
       forward(opened.office.duty, this.duty),
+      forward(opened.numbers.templates, this.templates),
       forward(opened.office.pending, this.pendingMembers),
       forward(opened.office.devices, this.devices),
       forward(opened.ground.trust.view, this.directory),
@@ -46,7 +49,7 @@ export class Shown {
     this.connection.set("offline");
     this.waiting.set(0);
     this.directory.set({ hospitals: [], people: [], roles: [] });
-    for (const list of [this.conversations, this.requests, this.board, this.duty, this.pendingMembers, this.devices]) list.set([]);
+    for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices]) list.set([]);
   }
 }
 

@@ -8,6 +8,7 @@ import type { IdentityBody, RevocationReason } from "../crypto";
 import { Api, ApiError } from "./api";
 import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
+import type { RequestTemplate, Statistics, StatisticsQuery } from "./numbers";
 import { Value } from "./observable";
 import type { Address } from "./office";
 import type { OpenedSession } from "./opened";
@@ -20,7 +21,7 @@ import type {
   EscalationChain, MessageView, NewRequest, PendingMember, Readable, ReceiptView, SessionState, Settings,
 } from "./types";
 
-type Refreshable = "board" | "duty" | "requests" | "pendingMembers" | "devices" | "directory";
+type Refreshable = "board" | "duty" | "templates" | "requests" | "pendingMembers" | "devices" | "directory";
 
 /** From the promise on, the hospital may know who comes. */
 const PROMISED: readonly CandidateState[] = ["confirmed", "transport-arranged", "in-transit", "arrived"];
@@ -37,6 +38,7 @@ export class Wardline {
   readonly requests: Readable<BedRequest[]> = this.#shown.requests;
   readonly board: Readable<BoardHospital[]> = this.#shown.board;
   readonly duty: Readable<Duty[]> = this.#shown.duty;
+  readonly templates: Readable<RequestTemplate[]> = this.#shown.templates;
   readonly pendingMembers: Readable<PendingMember[]> = this.#shown.pendingMembers;
   readonly devices: Readable<DeviceInfo[]> = this.#shown.devices;
 
@@ -105,11 +107,12 @@ export class Wardline {
   }
 
   async refresh(what: Refreshable): Promise<void> {
-    const { requests, office } = this.#in;
+    const { requests, office, numbers } = this.#in;
     const all: Record<Refreshable, () => Promise<void>> = {
       board: () => requests.refreshBoard(),
       requests: () => requests.refresh(),
       duty: () => office.refreshDuty(),
+      templates: () => numbers.refreshTemplates(),
       devices: () => office.refreshDevices(),
       pendingMembers: () => office.refreshPending(),
       directory: () => this.#in.refreshDirectory(),
@@ -176,6 +179,22 @@ export class Wardline {
 
   async setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
     return this.#in.requests.setCapacity(unit, figures);
+  }
+
+  async saveTemplate(template: RequestTemplate): Promise<void> {
+    return this.#in.numbers.saveTemplate(template);
+  }
+
+  async deleteTemplate(template: RequestTemplate): Promise<void> {
+    return this.#in.numbers.deleteTemplate(template);
+  }
+
+  async statistics(query: StatisticsQuery): Promise<Statistics> {
+    return this.#in.numbers.statistics(query);
+  }
+
+  async statisticsCsv(query: StatisticsQuery): Promise<Blob> {
+    return this.#in.numbers.statisticsCsv(query);
   }
 
   // --- duty, devices, registrar
