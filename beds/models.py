@@ -261,7 +261,7 @@ class Candidate(models.Model):
             models.Index(fields=["acknowledge_by"], condition=Q(state="submitted"), name="candidate_overdue"),
             models.Index(fields=["changed_at"], condition=Q(state="held"), name="candidate_held"),
             models.Index(fields=["hospital", "request"], name="candidate_by_hospital"),
-            models.Index(fields=["hospital", "-created_at"], name="candidate_by_hospital_time"),
+            models.Index(fields=["hospital", "asked_at"], name="candidate_by_hospital_asked"),
             models.Index(fields=["request"], condition=~Q(state__in=sorted(s.value for s in TERMINAL)), name="candidate_not_ended"),
         ]
 

@@ -104,7 +104,9 @@ def _candidate(number: int, request: Request, k: int, house: House, talk: Conver
     _, state, reason = _journey(number, request, k)
     who = {"hospital_id": house.id, "role_id": house.role, "conversation": talk}
     at, due = request.created_at, request.created_at + timedelta(minutes=5)
-    return Candidate(id=uuid4(), request=request, state=state, reason=reason, acknowledge_by=due, created_at=at, changed_at=at, **who)
+    return Candidate(
+        id=uuid4(), request=request, state=state, reason=reason, acknowledge_by=due, asked_at=at, created_at=at, changed_at=at, **who
+    )
 
 
 def _journey(number: int, request: Request, k: int) -> tuple[tuple[str, ...], str, str]:

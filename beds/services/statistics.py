@@ -6,6 +6,7 @@ asked of it, its own part alone. What was never sent to a hospital counts for no
 alphabet, never by how well somebody did.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -18,8 +19,8 @@ from django.utils import timezone
 from audit.events import Event
 from audit.services import record
 from backend.errors import Invalid
-from beds.models import Category, Urgency
 from beds.transitions import DECLINE_REASONS, TERMINAL
+from beds.vocabulary import Category, Urgency
 from identity.actors import Actor
 from identity.models import Hospital
 
@@ -31,7 +32,7 @@ SIDES = ("made", "asked")
 GROUPS = ("hospital", "category", "urgency", "hour")
 # What is measured, from the moment a hospital was asked, and the action that ends the wait.
 MEASURED = {"acknowledge": "acknowledge", "offer": "hold", "confirm": "confirm", "arrive": "arrive"}
-ENDS = tuple(sorted(TERMINAL))
+ENDS = tuple(sorted(state.value for state in TERMINAL))
 REASONS = tuple(sorted(DECLINE_REASONS))
 
 _WHOSE = {"made": "request.origin_id", "asked": "candidate.hospital_id"}
@@ -134,7 +135,7 @@ def _sql(side: str, group: str) -> str:
 
 def _shaped(row: dict[str, Any]) -> dict[str, Any]:
     ended = {state: row[f"end_{number}"] for number, state in enumerate(ENDS)}
-    times = row["times"] or {}
+    times = json.loads(row["times"] or "{}")
     return {
         **{name: row[name] for name in ("is_total", "key", "name", "asked", "escalated")},
         "open": row["asked"] - sum(ended.values()),

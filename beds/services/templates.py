@@ -13,8 +13,9 @@ from audit.events import Event
 from audit.services import record
 from backend.errors import Conflict, Forbidden
 from beds import access
-from beds.models import RequestTemplate, Speciality
+from beds.models import RequestTemplate
 from beds.services.figures import Changed
+from beds.vocabulary import Speciality
 from identity.actors import Actor
 from identity.models import Hospital
 

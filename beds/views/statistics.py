@@ -18,7 +18,7 @@ from backend.negotiation import AnyAccept
 from backend.parsing import parsed
 from beds import services
 from beds.services.statistics import ENDS, FEWEST, GROUPS, MEASURED, REASONS, SIDES, Statistics
-from beds.views import HttpRequest
+from beds.views.http import HttpRequest
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -10,8 +10,9 @@ from rest_framework.views import APIView
 from backend.idempotency import idempotent
 from backend.parsing import parsed
 from beds import services
-from beds.models import AgeBand, Capability, Category, RequestTemplate, Speciality, TransportMode, Urgency
+from beds.models import RequestTemplate
 from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
+from beds.vocabulary import AgeBand, Capability, Category, Speciality, TransportMode, Urgency
 
 
 class TemplateIn(serializers.Serializer):

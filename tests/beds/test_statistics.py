@@ -11,6 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from beds.models import Candidate, Request, Transition
+from beds.services.statistics import MEASURED
+from beds.transitions import STEPS
 from identity.models import Hospital
 from messaging.models import Conversation
 
@@ -30,7 +32,7 @@ def journey(ward, hospital, *steps, at=NOON, origin="kreis", reason="", escalati
     request = Request.objects.create(id=uuid4(), created_at=at, **who, **need)
     talk = Conversation.objects.create(id=uuid4(), kind="case", retention="standard", created_by_id=night.adler.id)
     state = TARGETS[steps[-1][0]] if steps else "submitted"
-    moments = {"acknowledge_by": at, "created_at": at, "changed_at": at}
+    moments = {"acknowledge_by": at, "created_at": at, "asked_at": at, "changed_at": at}
     answers = {"hospital_id": theirs.id, "role_id": theirs.role.id, "conversation": talk, "state": state, "reason": reason}
     candidate = Candidate.objects.create(id=uuid4(), request=request, escalation=escalation, **answers, **moments)
     for action, seconds in steps:
@@ -182,6 +184,40 @@ def test_no_person_and_no_role_is_in_any_row(night, ward):
 @pytest.mark.parametrize("path", ["statistics/requests", "statistics/requests.csv"])
 def test_for_those_outside_there_are_none(night, ward, who, path):
     assert night.person(who).get(path).status_code in (401, 403)
+
+
+# --- hospitals asked one after the other
+
+
+def test_who_was_never_asked_counts_for_nobody(night, ward):
+    never = {"asked_at": None, "acknowledge_by": None}
+    for state in ("draft", "cancelled"):
+        waiting = journey(ward, "nord")
+        Candidate.objects.filter(pk=waiting.pk).update(state=state, reason="superseded" if state == "cancelled" else "", **never)
+
+    assert statistics(night.adler)["total"]["asked"] == 0
+    assert statistics(night.north, side="asked")["total"]["asked"] == 0
+
+
+def test_the_time_of_a_later_wave_counts_from_when_it_was_asked(night, ward):
+    for taken in (10, 20, 30, 40, 50):
+        late = journey(ward, "uni", ("acknowledge", 3600 + taken))
+        Candidate.objects.filter(pk=late.pk).update(asked_at=NOON + timedelta(hours=1))
+
+    [uni] = rows(night.adler).values()
+
+    assert seconds(uni) == (5, 30, 46)
+    assert set(rows(night.adler, group="hour")) == {"13"}
+
+
+def test_what_is_measured_happens_once_at_most():
+    """The figures count steps: a step that could come twice would be counted twice."""
+    for action in MEASURED.values():
+        reached, new = set(), {STEPS[action].target}
+        while new:
+            reached |= new
+            new = {step.target for step in STEPS.values() if step.sources & reached} - reached
+        assert not STEPS[action].sources & reached
 
 
 # --- the clock of the house
