@@ -1,4 +1,5 @@
 /** A stand-in for `Wardline` with invented people and hospitals. `?phase=` and `?as=` (`origin`, `destination`) choose what is shown. */
+import type { RequestTemplate, Statistics, StatisticsQuery, StatisticsTotal } from "../src/sync/numbers";
 import type { Port } from "../src/features/port";
 import type {
   Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain,
@@ -55,6 +56,25 @@ function unit(id: string, name: string, category: BoardUnit["category"], staffed
     capacity: id, unit: `u-${id}`, name, category, staffed, occupied, blocked, held, available: staffed - occupied - blocked - held, capabilities: [],
     reported_at: minutesAgo(age), is_stale: age > 720, source: "manual", version: 1, ...more,
   };
+}
+
+function templates(): RequestTemplate[] {
+  const need = { category: "icu-high" as const, urgency: "asap" as const, age_band: "adult", transport_mode: "ground", version: 1 };
+  return [
+    { ...need, id: "t1", speciality: "pneumology", capabilities: ["invasive-vent", "ecmo"] }, { ...need, id: "t2", speciality: "cardiology", category: "imc", capabilities: ["telemetry"] },
+    { ...need, id: "t3", speciality: "neurosurgery", capabilities: ["invasive-vent"], urgency: "stat" }, { ...need, id: "t4", speciality: "neonatology", category: "nicu", age_band: "neonate", capabilities: ["niv"] },
+  ];
+}
+
+function statistics({ side, group, since }: StatisticsQuery): Statistics {
+  const keys = { hospital: HOSPITALS.map(([id]) => id), category: ["icu-high", "imc"], urgency: ["stat", "asap"], hour: ["0", "1", "2", "3", "7", "14", "22", "23"] }[group];
+  const row = (n: number): StatisticsTotal => ({
+    asked: n, open: 1, escalated: n % 3, ended: { arrived: n - 4, declined: 2, withdrawn: 1 }, declined_because: { "no-bed": 1, "no-staff": 1 },
+    times: { acknowledge: { count: n, median: n * 20, p90: n * 55 }, offer: { count: n, median: n * 60, p90: n * 99 }, confirm: { count: 4, median: null, p90: null }, arrive: { count: 2, median: null, p90: null } },
+  });
+  const name = (key: string): string | null => HOSPITALS.find(([id]) => id === key)?.[1] ?? null;
+  const rows = keys.map((key, index) => ({ key, name: name(key), ...row(6 + index * 3) }));
+  return { side, group, since, until: new Date().toISOString().slice(0, 10), time_zone: "Europe/Berlin", total: row(60), rows };
 }
 
 function board(): BoardHospital[] {
@@ -203,6 +223,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     saveChain: async (saved) => { await done(); chain = { ...saved, version: saved.version + 1 }; return chain; },
     loadSettings: async () => settings,
     setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
+    templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
     takeDuty: async (role) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: me, since: minutesAgo(0) } : each))); },
     handOver: async (role, person) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: person } : each))); },
     createInvitation: async () => { await done(); return { address: `${location.origin}/#/join/aJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Bx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(4000) }; },

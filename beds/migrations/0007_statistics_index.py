@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("beds", "0005_waves"),
+        ("beds", "0006_escalation"),
         ("identity", "0003_person_openings"),
         ("messaging", "0002_awaited_members"),
     ]
