@@ -78,6 +78,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "units/<uuid:unit_id>/beds": {"GET": ABSENT},
     V1 + "beds/<uuid:bed_id>": {"PUT": ABSENT},
     V1 + "requests": {"GET": MEMBERS, "POST": MEMBERS},
+    V1 + "statistics/requests": {"GET": MEMBERS},
+    V1 + "statistics/requests.csv": {"GET": MEMBERS},
     V1 + "request-templates": {"GET": MEMBERS},
     V1 + "request-templates/<uuid:template_id>": {"PUT": ABSENT, "DELETE": ABSENT},
     V1 + "requests/<uuid:request_id>": {"GET": ABSENT},
