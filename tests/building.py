@@ -1,10 +1,12 @@
 """Puts the cast into the tables in a few statements, with everything signed as the product would have it. See ``tests.cast``."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import NOT_PROVIDED, AutoField, Model
 from django.utils import timezone
 
 from identity.actors import session_digest
@@ -207,12 +209,17 @@ class Building:
 
     @transaction.atomic
     def save(self) -> None:
-        for model, rows in (
-            (Hospital, self.hospitals),
-            (Person, self.people),
-            (Membership, self.memberships),
-            (StatementRow, self.statements),
-        ):
-            model.objects.bulk_create(rows)  # type: ignore[attr-defined]
+        for rows in (self.hospitals, self.people, self.memberships, self.statements):
+            copy(rows)
         for model in (Unit, Device, SignIn, PrincipalKey, DutyRole, RoleSeal, Duty, Partnership):
-            model.objects.bulk_create([row for row in self.later if isinstance(row, model)])  # type: ignore[attr-defined]
+            copy([row for row in self.later if isinstance(row, model)])
+
+
+def copy(rows: Sequence[Model]) -> None:
+    """As ``bulk_create``, by COPY: each test begins with some two hundred rows, and as INSERTs they cost more than all their keys."""
+    meta = rows[0]._meta
+    fields = [field for field in meta.concrete_fields if not isinstance(field, AutoField) and field.db_default is NOT_PROVIDED]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {meta.db_table} ({columns}) FROM STDIN") as into:
+        for row in rows:
+            into.write_row([field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields])
