@@ -191,7 +191,7 @@ class Asked:
             "unit": str(unit[0]),
             "bed": None,
         }
-        header |= {"category": unit[1], "minutes": minutes, "role": str(place.role.id)}
+        header |= {"category": unit[1], "minutes": minutes, "role": self._role_answering(signer, place)}
         return {"offer": sign("offer", header | changed, signer)}
 
     def acceptance(self, hospital, signer, **changed):
@@ -203,6 +203,11 @@ class Asked:
 
     def need(self):
         return need_digest(**{name: self.body[name] for name in NEED})
+
+    def _role_answering(self, by, place):
+        """The asked role, or the alarmed one that ``by`` holds instead of it."""
+        held = set(Duty.objects.filter(person=by.id, ended_at=None, role__hospital=place.id).values_list("role_id", flat=True))
+        return str(place.role.id if place.role.id in held or not held else min(held))
 
     def _role_at_origin(self, by):
         role = self.body["role"]

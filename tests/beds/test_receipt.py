@@ -8,7 +8,9 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from beds.models import Capacity, Hold, SignedStep
+from beds.services import sweep
 from identity.models import Device, Unit
+from tests.beds.chains import background, consultant, step, wait_passes, write
 from tests.people import signing_key
 from wardline_client.protocol import Revocation, decode, encode, format_time, parse_receipt, sha256, verify_receipt
 from wardline_client.protocol.errors import ProtocolError
@@ -350,3 +352,20 @@ def test_when_that_cannot_be_recorded_nobody_gets_it(night, confirmed, monkeypat
     monkeypatch.setattr("beds.services.receipts.record", broken)
     with pytest.raises(RuntimeError, match="no audit"):
         night.adler.get(f"candidates/{confirmed['uni']}/receipt")
+
+
+def test_who_was_alarmed_signs_in_the_role_that_was_alarmed(night, ward):
+    someone = consultant(night)
+    role = background(night, someone)
+    assert write(night, step(60, role)).status_code == 200
+    ward.background = {"uni": [role]}
+    asked = ward.asks("uni")
+    wait_passes(asked)
+    sweep()
+    assert asked.take("uni", "acknowledge", by=someone).status_code == 200
+
+    assert refused(asked, "hold", signed(asked, "hold", someone, role=str(night.uni.role.id)), by=someone) == (403, "promise.wrong_signer")
+    assert asked.take("uni", "hold", by=someone).status_code == 200
+    asked.at("uni", "confirm")
+    proved = verify_receipt(parse_receipt(receipt(night.adler, asked["uni"])), {night.kreis.id: night.kreis.root.public})
+    assert (proved.offer.by, proved.offer.role) == (someone.id, role.id)
