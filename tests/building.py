@@ -209,15 +209,20 @@ class Building:
 
     @transaction.atomic
     def save(self) -> None:
-        for rows in (self.hospitals, self.people, self.memberships, self.statements):
-            copy(rows)
+        for model, rows in (
+            (Hospital, self.hospitals),
+            (Person, self.people),
+            (Membership, self.memberships),
+            (StatementRow, self.statements),
+        ):
+            copy(model, rows)
         for model in (Unit, Device, SignIn, PrincipalKey, DutyRole, RoleSeal, Duty, Partnership):
-            copy([row for row in self.later if isinstance(row, model)])
+            copy(model, [row for row in self.later if isinstance(row, model)])
 
 
-def copy(rows: Sequence[Model]) -> None:
+def copy(model: type[Model], rows: Sequence[Model]) -> None:
     """As ``bulk_create``, by COPY: each test begins with some two hundred rows, and as INSERTs they cost more than all their keys."""
-    meta = rows[0]._meta
+    meta = model._meta
     fields = [field for field in meta.concrete_fields if not isinstance(field, AutoField) and field.db_default is NOT_PROVIDED]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     with connection.cursor() as cursor, cursor.copy(f"COPY {meta.db_table} ({columns}) FROM STDIN") as into:
