@@ -20,6 +20,7 @@ WORKDIR /app
 COPY manage.py ./
 COPY client/wardline_client client/wardline_client
 COPY client/wardline_verify client/wardline_verify
+COPY client/wardline_witness client/wardline_witness
 COPY audit audit
 COPY backend backend
 COPY beds beds

@@ -60,7 +60,9 @@ class Policy:
     def _take(self, words: list[str]) -> None:
         match words:
             case ["log", key] | ["log", key, _]:
-                self.logs.append(_key(key, ED25519, self.logs))
+                # One service signs all its logs with one key under as many names: where the specification sees a repetition, these are
+                # different logs.
+                self.logs.append(_key(key, ED25519, [log for log in self.logs if log.name == key.partition("+")[0]]))
             case ["witness", name, key, *url] if len(url) <= 1 and self._is_new(name):
                 known = [witness.key for witness in self.witnesses.values()]
                 self.witnesses[name] = Witness(name, _key(key, COSIGNATURE, known), url[0].rstrip("/") if url else "")

@@ -26,6 +26,7 @@ import psycopg
 import redis
 
 DATABASE = "wardline"
+OWNER, APP = "postgres", "wardline_app"  # who migrates, and whom the service is (backend.roles)
 # A socket's address holds 107 bytes, and redis addresses know no escapes: other paths get a short folder for their sockets.
 PLAIN_AND_SHORT = re.compile(r"^[A-Za-z0-9_./-]{1,80}$")
 # PostgreSQL refuses to run as root; this account owns nothing else.
@@ -51,7 +52,7 @@ class StartError(Exception):
 
 
 def start(state: Path, *, is_durable: bool = True) -> None:
-    """Set ``DATABASE_URL`` and ``REDIS_URL`` in the environment, starting what is not running.
+    """Set ``DATABASE_URL``, ``MIGRATE_DATABASE_URL`` and ``REDIS_URL`` in the environment, starting what is not running.
 
     Args:
         is_durable: a commit survives a power cut. Tests do without.
@@ -61,7 +62,9 @@ def start(state: Path, *, is_durable: bool = True) -> None:
     try:
         with _one_at_a_time(state):
             if "DATABASE_URL" not in os.environ:
-                os.environ["DATABASE_URL"] = _postgres(state, {} if is_durable else FORGETFUL)
+                owner = _postgres(state, {} if is_durable else FORGETFUL)
+                os.environ["DATABASE_URL"] = owner.replace(f"//{OWNER}@", f"//{APP}@")
+                os.environ["MIGRATE_DATABASE_URL"] = owner
             if "REDIS_URL" not in os.environ:
                 os.environ["REDIS_URL"] = _redis(state)
     except OSError as error:
@@ -108,7 +111,7 @@ def _as_unprivileged() -> dict[str, Any]:
 
 def _postgres(state: Path, settings: dict[str, str]) -> str:
     data, sockets = state / "postgres", _socket_folder(state)
-    address = f"postgresql://postgres@/{{}}?host={quote(str(sockets), safe='')}"
+    address = f"postgresql://{OWNER}@/{{}}?host={quote(str(sockets), safe='')}"
     if not _database_answers(address.format("postgres")):
         programs = _postgres_programs()
         data.mkdir(mode=0o700, exist_ok=True)
@@ -154,7 +157,7 @@ def _let_in_unprivileged(programs: Path, data: Path, sockets: Path) -> None:
 
 def _initialise(programs: Path, data: Path) -> None:
     locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    command: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-instructions", *locale]
+    command: list[str | Path] = [programs / "initdb", "-D", data, "-U", OWNER, "--auth=trust", "--no-instructions", *locale]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **_as_unprivileged())  # noqa: S603 - our own words
     if done.returncode:
         raise StartError(f"The embedded PostgreSQL could not make its folder: {done.stderr.strip().splitlines()[-1]}")
@@ -164,6 +167,8 @@ def _create_database(address: str) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(DATABASE)))
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP]).fetchone() is None:
+            connection.execute(psycopg.sql.SQL("CREATE ROLE {} LOGIN").format(psycopg.sql.Identifier(APP)))
 
 
 def _database_answers(address: str) -> bool:

@@ -5,10 +5,16 @@
 
 import os
 
+import django
 import uvicorn
+
+from backend import roles
 
 
 def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    django.setup()
+    roles.refuse_owner()
     uvicorn.run(
         "backend.asgi:application",
         host=os.environ.get("HOST", "127.0.0.1"),

@@ -77,6 +77,9 @@ def _database(url: str) -> dict[str, object]:
 
 DATABASE_URL = env.secret("DATABASE_URL")
 DATABASES = {"default": _database(DATABASE_URL)}
+# The owner of the tables; only `manage.py migrate` is given it, and DATABASE_URL is then a role that can change no log (backend.roles).
+if {"MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL_FILE"} & os.environ.keys():
+    DATABASES["owner"] = _database(env.secret("MIGRATE_DATABASE_URL")) | {"OPTIONS": {}}
 REDIS_URL = env.secret("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "wardline"}}
 

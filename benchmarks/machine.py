@@ -59,6 +59,8 @@ def prepare() -> None:
     from backend import embedded
 
     embedded.start(STATE)
+    # Databases are made and dropped here.
+    os.environ["DATABASE_URL"] = os.environ.pop("MIGRATE_DATABASE_URL", os.environ["DATABASE_URL"])
 
 
 @contextmanager

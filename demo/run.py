@@ -26,6 +26,7 @@ def main() -> int:
         web.build()
         with Service(port) as service:
             seed.seed(service.address)
+            service.start_witness()
             links.show(service.address)
             _wait(service)
     except (Stop, StartError) as reason:

@@ -21,6 +21,7 @@ from typing import IO, Any
 import httpx
 
 from backend import embedded
+from demo import witness
 from demo.steps import Stop, step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +62,7 @@ class Service:
         with step("PostgreSQL and Redis"):
             embedded.start(STATE)
         os.environ.update(environment(self.port))
+        witness.ask_nobody(STATE)
         self._migrate()
         if not (STATE / "vapid.pem").exists():
             manage("push_key", "--create")
@@ -73,13 +75,22 @@ class Service:
 
     def _migrate(self) -> None:
         """Only what is new: Django needs seconds to find that there is nothing to do."""
-        files = sorted(ROOT.glob("*/migrations/*.py"))
+        files = [*sorted(ROOT.glob("*/migrations/*.py")), ROOT / "backend" / "roles.py"]
         wanted = hashlib.sha256(b"".join(file.name.encode() + file.read_bytes() for file in files)).hexdigest()
         stamp = STATE / "migrated"
         if not (self._is_database_ours and stamp.exists() and stamp.read_text() == wanted):
             with step("Database schema"):
                 manage("migrate", "--verbosity", "0")
             stamp.write_text(wanted)
+
+    def start_witness(self) -> None:
+        """Once every hospital has its log."""
+        with step("Witness of the partner hospital"):
+            words, policy = witness.configure(STATE, self.address)
+            self._spawn("witness", *words)
+            draft = witness.policy_file(STATE).with_suffix(".new")
+            draft.write_text(policy)
+            draft.replace(witness.policy_file(STATE))
 
     def _spawn(self, name: str, *words: str) -> None:
         folder = STATE / "logs"
@@ -142,6 +153,7 @@ def environment(port: int) -> dict[str, str]:
         "PORT": str(port),
         "PUBLIC_URL": address_of(port),
         "SECRET_KEY": embedded.secret(STATE, "secret.key"),
+        "AUDIT_POLICY_FILE": str(witness.policy_file(STATE)),
     }
 
 
@@ -185,10 +197,10 @@ def running_address() -> str | None:
 
 
 @contextmanager
-def running_or_own(port: int) -> Iterator[str]:
-    """The address of the service that runs from this checkout, or of one started now and stopped in the end."""
+def running_or_own(port: int) -> Iterator[tuple[str, Service | None]]:
+    """The address of the service that runs from this checkout, or of one started now and stopped in the end, with that one."""
     if address := running_address():
-        yield address
+        yield address, None
         return
     with Service(port) as service:
-        yield service.address
+        yield service.address, service

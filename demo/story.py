@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 
 from backend.embedded import StartError
-from demo import seed
+from demo import seed, witness
 from demo.cast import ICU
 from demo.run import port_of_environment
 from demo.service import ROOT, STATE, running_or_own
@@ -183,14 +183,14 @@ class Night:
 
 
 def verify(world: World, address: str) -> None:
-    """Export the acute hospital's log as its registrar and let ``wardline-verify`` judge it, with the key published beforehand."""
+    """Export the acute hospital's log as its registrar and let ``wardline-verify`` judge it: by the key, and with the witness's word."""
     log = _published_log(address, world.hospitals["wiesenbrueck"]["id"])
     with told("Sommer", "exports her hospital's audit log"):
         registrar = world.account(address, "registrar-wiesenbrueck")
         _wait_until_sequenced(address, log["id"])
         EXPORT.write_bytes(b"".join(registrar.api.stream("audit/export")))
     with told("auditor", f"wardline-verify {EXPORT.name}, offline"):
-        log_verdict = _judged(EXPORT, "--key", log["key"])
+        log_verdict = _judged(EXPORT, "--policy", witness.policy_file(STATE))
     with told("auditor", f"wardline-verify receipt {RECEIPT.name}, by the fingerprint of one root"):
         root = root_fingerprint(registrar.session.keyring.root)
         receipt_verdict = _judged("receipt", RECEIPT, "--root", f"{registrar.session.keyring.hospital}={root}")
@@ -221,8 +221,10 @@ def _wait_until_sequenced(address: str, log: str) -> None:
 
 def main() -> int:
     try:
-        with running_or_own(port_of_environment()) as address:
+        with running_or_own(port_of_environment()) as (address, own):
             world = seed.seed(address)
+            if own:
+                own.start_witness()
             say(f"The night story, at {address}")
             Night(world, address).play()
             verify(world, address)

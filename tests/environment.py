@@ -15,3 +15,5 @@ if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
     from backend import embedded
 
     embedded.start(STATE, is_durable=False)
+    # Tests make and empty databases; those of the service's own role connect as it (tests/audit/test_roles.py).
+    os.environ["DATABASE_URL"] = os.environ.pop("MIGRATE_DATABASE_URL", os.environ["DATABASE_URL"])

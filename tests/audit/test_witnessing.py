@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit import witnessing
 from audit.checkpoints import origin_of, sign_checkpoints, verifier_keys
 from audit.models import Cosignature
+from audit.notes import key_id
 from audit.policy import Policy, read_policy
 from audit.sequencer import integrate
 from audit.status import status, witness_status
@@ -385,6 +386,15 @@ def test_measures_have_states_and_no_names(client, hospital, witness):
     assert 'wardline_audit_witnesses{state="current"}' in text
     assert "wardline_audit_witness_behind_seconds" in text
     assert "hohenfeld" not in text
+
+
+def test_one_key_signs_several_logs():
+    first = Signer("one")
+    typed = b"\x01" + first.private.public_key().public_bytes_raw()
+    key = f"two+{key_id('two', typed).hex()}+{first.verifier_key.split('+', 2)[2]}"
+    assert len(Policy.parse(f"log {first.verifier_key}\nlog {key}\nquorum none").logs) == 2
+    with pytest.raises(ValueError, match="log two"):
+        Policy.parse(f"log {key}\nlog {key}\nquorum none")
 
 
 A, B, C = (Signer(name, kind=4) for name in "abc")

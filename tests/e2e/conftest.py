@@ -74,7 +74,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 # What tests/environment.py set for the other suites; the launcher must find a machine without them.
-_OURS = frozenset({"DATABASE_URL", "REDIS_URL", "WARDLINE_STATE", "WARDLINE_MODE", "PUBLIC_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE"})
+_OURS = frozenset(
+    {
+        "DATABASE_URL",
+        "MIGRATE_DATABASE_URL",
+        "REDIS_URL",
+        "WARDLINE_STATE",
+        "WARDLINE_MODE",
+        "PUBLIC_URL",
+        "SECRET_KEY",
+        "DJANGO_SETTINGS_MODULE",
+    }
+)
 
 
 # Asks for what runs already, in a process of its own: this one has the other suites' addresses in its environment.
@@ -82,7 +93,7 @@ _ASK = """
 import os, pathlib, sys
 from backend import embedded
 embedded.start(pathlib.Path(sys.argv[1]))
-print(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
+print(os.environ["MIGRATE_DATABASE_URL"], os.environ["REDIS_URL"])
 """
 
 

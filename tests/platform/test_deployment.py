@@ -7,6 +7,7 @@ import stat
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -51,6 +52,14 @@ def test_secrets_come_from_files_and_from_nowhere_else(compose: dict[str, Any]) 
                 assert str(value).startswith("/run/secrets/"), f"{name}: {variable}"
 
 
+def test_only_migrations_are_given_the_owner_of_the_tables(compose: dict[str, Any]) -> None:
+    for name in OURS:
+        service = compose["services"][name]
+        assert ("migrate_database_url" in service["secrets"]) == (name == "migrate"), name
+        assert ("MIGRATE_DATABASE_URL_FILE" in service["environment"]) == (name == "migrate"), name
+        assert "postgres_password" not in service["secrets"]
+
+
 def test_processes_start_after_the_migrations(compose: dict[str, Any]) -> None:
     for name in OURS - {"migrate"}:
         assert compose["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
@@ -73,6 +82,10 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert set(first) == set(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(first["secret_key"]) >= 50
+    owner, app = (urlsplit(first[name]) for name in ("migrate_database_url", "database_url"))
+    assert (owner.username, owner.password) == ("wardline", first["postgres_password"].strip())
+    assert app.username == "wardline_app"
+    assert app.password not in (None, owner.password)
 
 
 def test_docker_compose_reads_the_file() -> None:

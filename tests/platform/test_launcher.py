@@ -27,7 +27,7 @@ def taken() -> Iterator[int]:
 
 
 def launch(state: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    ours = {"DATABASE_URL", "REDIS_URL", "WARDLINE_MODE", "PUBLIC_URL", "SECRET_KEY"}
+    ours = {"DATABASE_URL", "MIGRATE_DATABASE_URL", "REDIS_URL", "WARDLINE_MODE", "PUBLIC_URL", "SECRET_KEY"}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     settings = {**inherited, "WARDLINE_STATE": str(state), **environment}
     return subprocess.run([sys.executable, "-m", "demo.run"], cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
@@ -84,13 +84,16 @@ def test_one_service_per_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_embedded_stores_start_on_a_deep_path_with_spaces_and_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / ("deep and " * 12).strip() / "state"
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name in ("DATABASE_URL", "MIGRATE_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
     embedded.start(state, is_durable=False)
     address, queue = os.environ["DATABASE_URL"], os.environ["REDIS_URL"]
     pid = int((state / "postgres" / "postmaster.pid").read_text().splitlines()[0])
     try:
         assert embedded._database_answers(address)
+        assert address.startswith(f"postgresql://{embedded.APP}@")
+        assert os.environ["MIGRATE_DATABASE_URL"].startswith(f"postgresql://{embedded.OWNER}@")
         assert embedded._redis_answers(Path(queue.removeprefix("unix://")))
     finally:
         embedded.stop(state)
