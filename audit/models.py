@@ -1,12 +1,17 @@
 """The log's tables.
 
 Invariant: what is written into ``audit_event``, ``audit_leaf``, ``audit_node``, ``audit_checkpoint`` and ``audit_cosignature`` never
-changes; triggers that fire in every replication role refuse UPDATE, DELETE and TRUNCATE. The tables are unmanaged (their SQL is in the
-migrations), so ``manage.py flush`` does not touch them either. The hot paths write SQL, not these models: they are for reading.
+changes; triggers that fire in every replication role refuse UPDATE, DELETE and TRUNCATE. Those and what belongs to them are unmanaged
+(their SQL is in the migrations), so ``manage.py flush`` does not touch them either. The hot paths write SQL, not these models: they are for
+reading.
 """
+
+import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
 
 
 class Log(models.Model):
@@ -117,6 +122,62 @@ class Cosignature(models.Model):
     class Meta:
         managed = False
         db_table = "audit_cosignature"
+
+
+class Export(models.Model):
+    """A log being taken out, and the file it becomes (``audit.exports.jobs``).
+
+    ``next_place``, ``bytes`` and ``events`` are how far the file is known to be on disk: a worker that takes over goes on from there.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        READY = "ready"
+        FAILED = "failed"
+        GONE = "gone"  # deleted or expired: the file is no more
+
+    class Format(models.TextChoices):
+        BUNDLE = "bundle"
+        FHIR = "fhir"
+        CSV = "csv"
+
+    UNDONE = (State.WAITING, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    log = models.UUIDField()
+    hospital = models.UUIDField()
+    asked_by = models.UUIDField()  # the person's id: it decides who may fetch it
+    format = models.CharField(max_length=8, choices=Format)
+    wanted = models.JSONField(default=dict)
+    zone = models.CharField(max_length=64)
+    note = models.TextField()  # the checkpoint it reaches up to
+    size = models.BigIntegerField()
+    cut = models.BigIntegerField(null=True)  # the size of a checkpoint the asker holds: no withheld stretch runs across it
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    start = models.BigIntegerField(default=0)
+    end = models.BigIntegerField(default=0)
+    next_place = models.BigIntegerField(default=0)
+    events = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    sha256 = models.BinaryField(max_length=32, null=True)
+    failures = models.SmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "audit_export"
+        indexes = [
+            models.Index(fields=["hospital", "-created_at"], name="export_newest"),
+            models.Index(fields=["created_at"], condition=Q(state__in=["waiting", "running"]), name="export_undone"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="ready") | Q(sha256__isnull=False, expires_at__isnull=False), name="export_ready_is_whole"
+            ),
+            models.CheckConstraint(condition=Q(next_place__lte=F("end")) | Q(state="waiting"), name="export_not_past_its_end"),
+        ]
 
 
 class IndexEntry(models.Model):

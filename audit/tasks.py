@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from audit.checkpoints import sign_checkpoints
+from audit.exports.jobs import expire_exports, run_exports
 from audit.sequencer import integrate_all
 from audit.witnessing import gather
 
@@ -20,3 +21,10 @@ def integrate_audit() -> None:
 def gather_cosignatures() -> None:
     """Ask the witnesses about what was signed since they were last asked. A task of its own: a slow witness keeps nobody waiting."""
     gather()
+
+
+@shared_task(name="audit.tasks.make_exports")  # type: ignore[untyped-decorator]  # celery has no types
+def make_exports() -> None:
+    """A slice of the exports that wait, and away with what was kept long enough."""
+    run_exports()
+    expire_exports()

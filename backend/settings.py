@@ -157,6 +157,7 @@ CELERY_TASK_DEFAULT_QUEUE = "wardline"
 CELERY_BEAT_SCHEDULE = {
     "integrate-audit": {"task": "audit.tasks.integrate_audit", "schedule": 1.0, "options": {"expires": 5}},
     "gather-cosignatures": {"task": "audit.tasks.gather_cosignatures", "schedule": 1.0, "options": {"expires": 5}},
+    "make-exports": {"task": "audit.tasks.make_exports", "schedule": 2.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }

@@ -12,7 +12,9 @@ from django.db import transaction
 
 from audit import openings
 from audit.events import Event
+from audit.exports.jobs import end_exports
 from audit.leaves import OPERATOR
+from audit.models import Export
 from audit.services import record
 from backend.errors import Conflict
 from identity import access
@@ -47,9 +49,12 @@ def erase(*, actor: Actor, person_id: UUID) -> Erased:
     if not commitments:
         raise Conflict("privacy.nothing_left", "There is nothing of this person in the log that could still be erased.")
     logs = [log for log in openings.clear_index(former) if log != OPERATOR]
+    hospitals = sorted({actor.hospital_id, *logs})
+    # A file that was made earlier still has the values in it.
+    made = Export.objects.filter(hospital__in=hospitals).exclude(state=Export.State.GONE).values_list("id", flat=True)
+    end_exports(ids=list(made), agent=actor.agent(), action="audit.delete_export", reason="erasure")
     person.pseudonym = uuid4()
     person.save(update_fields=["pseudonym"])
-    hospitals = sorted({actor.hospital_id, *logs})
     for start in range(0, len(commitments), AT_ONCE):
         named = [b64encode(commitment).decode() for commitment in commitments[start : start + AT_ONCE]]
         # The former pseudonym stands in the leaf only: as a subject it would be searchable again.

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from audit import tree
 from audit.api import tile_paths
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint, signed_size
+from audit.api.streams import NEVER
 from audit.checkpoints import origin_of, verifier_keys
 from audit.events import Event
 from audit.leaves import OPERATOR
@@ -28,7 +29,6 @@ from backend.negotiation import AnyAccept
 
 FOR_EVER = "public, max-age=31536000, immutable"
 A_MOMENT = "public, max-age=1"
-NEVER = "private, no-store"
 
 
 class PublicView(APIView):

@@ -3,11 +3,6 @@
 Invariant: whoever takes a log out of the house is in the log, before the first byte leaves.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
-
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -16,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint
-from audit.api.log_views import NEVER
+from audit.api.streams import NEVER, streamed
 from audit.events import Event
 from audit.exports import bundle
 from audit.services import record
@@ -47,14 +42,6 @@ class Export(APIView):
                 )
             )
         pieces = bundle.whole(log=log.id, hospital=log.hospital, note=checkpoint.note, size=checkpoint.size)
-        # An ASGI server would gather an ordinary iterator in memory before it sends the first byte.
-        content = _in_turns(pieces) if isinstance(request._request, ASGIRequest) else pieces
         name = f"audit-{log.id}-{checkpoint.size}.ndjson"
         headers = {"Cache-Control": NEVER, "Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingHttpResponse(content, content_type="application/x-ndjson", headers=headers)
-
-
-async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    following = partial(next, pieces, None)
-    while (piece := await sync_to_async(following)()) is not None:
-        yield piece
+        return streamed(request, pieces, content_type="application/x-ndjson", headers=headers)

@@ -22,6 +22,7 @@ OWN = OUT | {"outsider": 0}  # also for those who wait; the outsider has an acco
 MEMBERS = OUT | {"pending": 403, "outsider": 0}
 ABSENT = OUT | {"pending": 403, "outsider": 404}
 REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403}
+READERS = REGISTRARS  # and auditors
 ANYONE: dict[str, int] = {}  # what these give is tested where they are
 
 V1 = "api/v1/"
@@ -88,6 +89,9 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "candidates/<uuid:candidate_id>/<slug:action>": {"POST": ABSENT},
     V1 + "audit/erasures": {"POST": REGISTRARS},
     V1 + "audit/export": {"GET": REGISTRARS},
+    V1 + "audit/exports": {"GET": READERS, "POST": READERS},
+    V1 + "audit/exports/<uuid:export>": {"GET": READERS, "DELETE": READERS},
+    V1 + "audit/exports/<uuid:export>/content": {"GET": READERS},
     V1 + "audit/witnesses": {"GET": REGISTRARS},
     V1 + "openapi.json": {"GET": ANYONE},
     "audit/logs/": {"GET": ANYONE},
@@ -164,6 +168,7 @@ def world(night: Night) -> dict[str, str]:
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
     things |= {"<uuid:template_id>": template}
+    things |= {"<uuid:export>": uuid4()}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}

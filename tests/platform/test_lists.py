@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
 from audit.checkpoints import sign_checkpoint
-from audit.models import Log
+from audit.models import Export, Log
 from audit.notes import COSIGNATURE, Key
 from audit.policy import Policy, Witness, read_policy
 from audit.sequencer import integrate
@@ -133,6 +133,11 @@ class Scene:
             with connection.cursor() as cursor:
                 cursor.execute("INSERT INTO audit_witness (log, witness) VALUES (%s, %s)", [log, witness.id])
 
+    def exports(self) -> None:
+        for _ in range(MORE):
+            fields = {"hospital": self.night.kreis.id, "asked_by": self.registrar.id, "format": "csv", "zone": "UTC", "size": 1}
+            Export.objects.create(log=uuid4(), **fields)
+
     def chunks(self) -> None:
         arrived = self.attachment.chunks.count()
         rows = [AttachmentChunk(attachment=self.attachment, number=arrived + n, size=1, sha256=bytes(32)) for n in range(MORE)]
@@ -160,6 +165,7 @@ def physician(scene: Scene) -> Someone:
 
 LISTS = {
     "attachments/{attachment_id}": Listed(physician, Scene.chunks),
+    "audit/exports": Listed(registrar, Scene.exports),
     "audit/witnesses": Listed(registrar, Scene.witnesses),
     "board": Listed(physician, Scene.figures),
     "capacities/{capacity_id}/history": Listed(physician, Scene.reports),
