@@ -15,7 +15,7 @@ from beds.services.alarms import raise_next, watch
 from beds.services.promises import database_now, live_holds
 from beds.services.stepping import move
 from beds.services.telling import THE_CLOCK, tell
-from beds.services.waves import advance, sweep_waves
+from beds.services.waves import sweep_waves
 from beds.transitions import ESCALATIONS_AT_MOST, State
 
 BATCH = 200
@@ -38,10 +38,7 @@ def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) ->
 def _under_lock(request_id: UUID, candidate_id: UUID, step: Callable[[Request, UUID], bool]) -> bool:
     # Another sweeper, or a person, has it: nothing to wait for, the next run looks again.
     request = Request.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()
-    has_moved = request is not None and step(request, candidate_id)
-    if request is not None and has_moved:
-        advance(request)
-    return has_moved
+    return request is not None and step(request, candidate_id)
 
 
 def _expire(request: Request, candidate_id: UUID) -> bool:

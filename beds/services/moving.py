@@ -96,7 +96,6 @@ def cancel_request(*, actor: Actor, request_id: UUID, reason: str, role: UUID | 
     candidates = list(request.candidates.exclude(state__in=TERMINAL).order_by("pk"))
     if not candidates:
         raise Conflict("request.closed", "Every hospital's part of this request has ended.")
-    waves.wait_for_nobody(request)
     for candidate in candidates:
         move(request, candidate, "cancel", by=by, reason=reason)
     tell(request, candidates, by=by)

@@ -58,10 +58,6 @@ def stop(request: Request, *, by: Mover) -> None:
     """A bed is found: nobody else is asked."""
     for draft in _drafts(request):
         move(request, draft, "cancel", by=by, reason="superseded")
-    wait_for_nobody(request)
-
-
-def wait_for_nobody(request: Request) -> None:
     _wait_until(request, None)
 
 
@@ -93,7 +89,7 @@ def _drafts(request: Request) -> list[Candidate]:
 def _next_wave(request: Request) -> list[Candidate]:
     drafts = _drafts(request)
     if not drafts:
-        wait_for_nobody(request)
+        _wait_until(request, None)
     return [draft for draft in drafts if draft.wave == drafts[0].wave]
 
 

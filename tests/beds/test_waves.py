@@ -192,6 +192,18 @@ def test_the_hospital_that_is_asked_and_the_sender_are_woken(night, asked):
     assert woken == ["adler", "north"]
 
 
+def test_while_they_are_drafts_their_phones_sleep(night, ward):
+    for person in (night.brandt, night.north):
+        PushSubscription.objects.create(device_id=person.device_id, endpoint=f"https://push.example/{person.device_id}", p256dh="", auth="")
+
+    ward.asks("uni", "nord", waves=(1, 2)).at("nord", "cancel")
+    asked = ward.asks("uni", "nord", "mitte", waves=(1, 2, 3)).at("nord", "cancel")
+    night.adler.post(f"requests/{asked.id}/cancel", {"reason": "improved"})
+
+    owed = set(PendingPush.objects.values_list("subscription__device_id", flat=True))
+    assert (night.brandt.device_id in owed, night.north.device_id in owed) == (True, False)
+
+
 @pytest.mark.parametrize("end", ["decline", "withdraw", "cancel"])
 def test_when_the_last_one_asked_ends_the_next_wave_is_asked_at_once(asked, end):
     asked.at("uni", end)
