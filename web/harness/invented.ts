@@ -104,14 +104,14 @@ let settings: Settings = { quiet_from: "22:00", quiet_until: "06:30", time_zone:
 
 function candidate(request: string, hospital: string, state: CandidateState, actions: CandidateAction[], more: Partial<Candidate> = {}): Candidate {
   return {
-    id: `${request}-${hospital}`, hospital, role: `r-${hospital}`, conversation: `c-${request}-${hospital}`, state, reason: "", acknowledge_by: inMinutes(3.4), escalation: 0,
+    id: `${request}-${hospital}`, hospital, role: `r-${hospital}`, conversation: `c-${request}-${hospital}`, state, reason: "", wave: 1, asked_at: minutesAgo(7), acknowledge_by: inMinutes(3.4), escalation: 0,
     alarms: [], next_alarm: state === "submitted" ? { role: `r-${hospital}`, whom: "holder", how: "push" } : null,
     hold: null, offer: null, version: 1, changed_at: minutesAgo(2), actions, ...more,
   };
 }
 
 function requests(side: string): BedRequest[] {
-  const base = { requester: "p-adler", role: "r-adler", age_band: "adult", sex: "", transport_mode: "ground", closed_at: null };
+  const base = { requester: "p-adler", role: "r-adler", age_band: "adult", sex: "", transport_mode: "ground", closed_at: null, wave_interval: null, next_wave_at: null };
   const hold = { capacity: "uk1", unit: "u-uk1", bed: null, expires_at: inMinutes(27.3) };
   if (side === "destination") {
     return [
@@ -131,6 +131,13 @@ function requests(side: string): BedRequest[] {
     {
       ...base, id: "q2", origin: "adler", category: "imc", capabilities: ["niv"], urgency: "urgent", created_at: minutesAgo(64),
       candidates: [candidate("q2", "uk", "confirmed", ["arrange-transport", "withdraw", "cancel"], { hold: { ...hold, capacity: "uk3" } }), candidate("q2", "west", "withdrawn", [], { reason: "other-hospital-confirmed" })],
+    },
+    {
+      ...base, id: "q3", origin: "adler", category: "icu-high", capabilities: ["invasive-vent"], urgency: "asap", created_at: minutesAgo(4), wave_interval: 900, next_wave_at: inMinutes(11.2),
+      candidates: [
+        candidate("q3", "uk", new URLSearchParams(location.search).has("busy") ? "acknowledged" : "submitted", ["withdraw", "cancel"]), ...["west", "nord"].map((each) => candidate("q3", each, "draft", ["submit", "cancel"], { wave: 2, asked_at: null, acknowledge_by: null })),
+        candidate("q3", "sued", "draft", ["submit", "cancel"], { wave: 3, asked_at: null, acknowledge_by: null }),
+      ],
     },
   ];
 }
@@ -156,11 +163,11 @@ function messages(conversation: string, me: string): MessageView[] {
 
 function conversations(side: string): ConversationView[] {
   const mine = requests(side).flatMap((request) => request.candidates.map((each): ConversationView => ({
-    id: each.conversation, kind: "case", members: [{ principal: "r-adler", kind: "role", hospital: "adler" }, { principal: each.role, kind: "role", hospital: each.hospital }],
+    id: each.conversation, kind: "case", members: [{ principal: "r-adler", kind: "role", hospital: "adler" }, { principal: each.role, kind: "role", hospital: each.hospital }].slice(0, each.state === "draft" ? 1 : 2), awaited: each.state === "draft" ? [{ principal: each.role, kind: "role", hospital: each.hospital }] : [],
     request: request.id, lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
   })));
   const direct = (id: string, person: string, hospital: string, lastLine: string, ago: number, unread = 0): ConversationView => ({
-    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], request: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
+    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], awaited: [], request: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
   });
   return [...mine, direct("c-direct-1", side === "origin" ? "p-weber" : "p-celik", side === "origin" ? "adler" : "uk", "Ja, passt.", 42, 2), direct("c-direct-2", "p-ost", "west", "Rückruf nach der Visite?", 1490)];
 }

@@ -56,6 +56,8 @@ export interface ConversationRow {
   lastSequence: number;
   lastAt: string | null;
   members: { principal: string; kind: string; hospital: string }[];
+  /** Missing in rows stored before there were any. */
+  awaited?: { principal: string; kind: string; hospital: string }[];
   request: string | null;
   /** Stored here without a gap up to this sequence. */
   have: number;

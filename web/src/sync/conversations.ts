@@ -104,6 +104,7 @@ export class Conversations {
       id: row.id,
       kind: row.kind,
       members: row.members,
+      awaited: row.awaited ?? [],
       request: row.request,
       lastSequence: row.lastSequence,
       lastAt: row.lastAt,

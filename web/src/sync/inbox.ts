@@ -178,13 +178,14 @@ export function byLatest(a: ConversationRow, b: ConversationRow): number {
 }
 
 function rowOf(wire: ConversationWire, known: ConversationRow | undefined): ConversationRow {
-  const { id, kind, epoch, last_sequence, last_at, members, request } = wire;
+  const { id, kind, epoch, last_sequence, last_at, members, awaited, request } = wire;
   const own = { have: 0, read: 0, lastDigest: null, deliveredToOthers: 0 };
   const kept = known && { have: known.have, read: known.read, lastDigest: known.lastDigest, deliveredToOthers: known.deliveredToOthers };
   return {
     id,
     kind,
     members,
+    awaited,
     request,
     ...(kept ?? own),
     epoch: Math.max(epoch, known?.epoch ?? 0),

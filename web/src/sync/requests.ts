@@ -29,6 +29,7 @@ interface CandidateDraft {
   role: string;
   conversation: { id: string; epoch: SealedWire };
   message: EnvelopeWire | null;
+  wave: number;
 }
 
 interface RequestDraft {
@@ -96,17 +97,17 @@ export class Requests {
     const id = crypto.randomUUID();
     const { category, capabilities, urgency, note, role = null } = wanted;
     const candidates = await Promise.all(
-      wanted.hospitals.map(async ({ hospital, role: asked }): Promise<CandidateDraft> => {
+      wanted.hospitals.map(async ({ hospital, role: asked, wave = 1 }): Promise<CandidateDraft> => {
         const conversation = crypto.randomUUID();
         const members = [this.#ground.ring.person, asked, ...(role ? [role] : []), ...this.#leadsTo(asked)];
         const recipients = this.#ground.trust.membersWithArchives(members);
         const epoch = await this.#epochs.seal({ conversation, epoch: 1, prev: null, role, retention: RETENTION }, recipients);
         const message = note.trim() ? await this.#note(conversation, note, urgency, role) : null;
-        return { id: crypto.randomUUID(), hospital, role: asked, conversation: { id: conversation, epoch }, message };
+        return { id: crypto.randomUUID(), hospital, role: asked, conversation: { id: conversation, epoch }, message, wave };
       }),
     );
     const clear = { category, capabilities, urgency, age_band: wanted.ageBand, sex: wanted.sex, transport_mode: wanted.transportMode };
-    const body = JSON.stringify({ id, role, ...clear, candidates });
+    const body = JSON.stringify({ id, role, ...clear, wave_interval: wanted.waveInterval ?? null, candidates });
     const base = { path: "/requests", madeAt: timestamp(), attachments: [], problem: null };
     await this.#outbox().add({ ...base, id, key: id, kind: "request", conversation: null, body });
     return id;

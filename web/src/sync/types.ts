@@ -113,6 +113,8 @@ export interface ConversationView {
   id: string;
   kind: "direct" | "case";
   members: { principal: string; kind: string; hospital: string }[];
+  /** Sealed to already, and given nothing yet. */
+  awaited: { principal: string; kind: string; hospital: string }[];
   /** The bed request this conversation belongs to. */
   request: string | null;
   lastSequence: number;
@@ -132,10 +134,10 @@ export type Category =
 export type Capability = "niv" | "invasive-vent" | "ecmo" | "crrt" | "oxygen" | "telemetry" | "isolation" | "bariatric";
 export type Urgency = "stat" | "asap" | "urgent" | "routine";
 export type CandidateState =
-  | "submitted" | "acknowledged" | "info-requested" | "held" | "confirmed" | "transport-arranged" | "in-transit" | "arrived"
+  | "draft" | "submitted" | "acknowledged" | "info-requested" | "held" | "confirmed" | "transport-arranged" | "in-transit" | "arrived"
   | "declined" | "cancelled" | "no-response" | "expired" | "withdrawn" | "diverted";
 export type CandidateAction =
-  | "acknowledge" | "request-info" | "answer-info" | "hold" | "decline" | "confirm" | "withdraw" | "cancel"
+  | "submit" | "acknowledge" | "request-info" | "answer-info" | "hold" | "decline" | "confirm" | "withdraw" | "cancel"
   | "arrange-transport" | "depart" | "arrive" | "divert";
 
 export interface Transition {
@@ -203,7 +205,11 @@ export interface Candidate {
   conversation: string;
   state: CandidateState;
   reason: string;
-  acknowledge_by: string;
+  /** From 1; null to who was asked. */
+  wave: number | null;
+  /** Null while it waits for its wave. */
+  asked_at: string | null;
+  acknowledge_by: string | null;
   escalation: number;
   alarms: Alarm[];
   /** Due at `acknowledge_by`; null: then it ends. */
@@ -232,6 +238,10 @@ export interface BedRequest {
   transport_mode: string;
   created_at: string;
   closed_at: string | null;
+  /** Seconds from one wave to the next; null: all were asked at once. */
+  wave_interval: number | null;
+  /** When the next are asked if nobody acknowledges; null: nobody waits. */
+  next_wave_at: string | null;
   candidates: Candidate[];
 }
 
@@ -244,8 +254,10 @@ export interface NewRequest {
   sex: string;
   /** ground air own, or empty. */
   transportMode: string;
-  /** The hospitals asked, and the duty role asked there. */
-  hospitals: { hospital: string; role: string }[];
+  /** The hospitals asked, the duty role asked there, and when: 1 at once, then wave by wave. */
+  hospitals: { hospital: string; role: string; wave?: number }[];
+  /** Seconds between waves; null or missing: the urgency's time to acknowledge. */
+  waveInterval?: number | null;
   /** Two lines for all of them, end-to-end encrypted; never a name. Empty: none is sent. */
   note: string;
   /** The duty role acted in. */

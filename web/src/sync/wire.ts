@@ -71,6 +71,7 @@ export interface ConversationWire {
   delivered_sequence: number;
   last_at: string | null;
   members: { principal: string; kind: string; hospital: string }[];
+  awaited: { principal: string; kind: string; hospital: string }[];
   request: string | null;
 }
 
