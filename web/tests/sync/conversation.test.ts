@@ -142,6 +142,37 @@ describe("a message", () => {
   });
 });
 
+describe("somebody awaited", () => {
+  test("is shown, and the next epoch is sealed to them; once admitted they read all of it", async () => {
+    const carl = await world.member("Dr. Carl");
+    await adlers.refreshDirectory();
+    Object.assign(world.conversations.get(conversation) ?? {}, { awaited: [carl.id] });
+    await adlers.resync();
+    expect(adlers.conversations.list.value.find(({ id }) => id === conversation)?.awaited.map(({ principal }) => principal)).toEqual([carl.id]);
+
+    await adlers.sending.keepHouse(conversation);
+    const place = await until(() => world.conversations.get(conversation)?.epochs.length === 2 && world.conversations.get(conversation));
+    await adlers.sending.keepHouse(conversation);
+    expect(place.epochs).toHaveLength(2);
+    await send("vor der Alarmierung");
+    await sent(1);
+
+    Object.assign(place, { members: [...place.members, carl.id], awaited: [] });
+    const carls = await world.session(carl);
+    expect(await received(carls)).toMatchObject([{ body: { t: "text", text: "vor der Alarmierung" }, problem: null }]);
+    carls.close();
+  });
+
+  test("whom nobody vouches for is not sealed to", async () => {
+    const mallory = await world.member("Mallory", false);
+    Object.assign(world.conversations.get(conversation) ?? {}, { awaited: [mallory.id] });
+    await adlers.resync();
+
+    await expect(adlers.sending.keepHouse(conversation)).rejects.toMatchObject({ code: "statement.no_chain" });
+    expect(world.conversations.get(conversation)?.epochs).toHaveLength(1);
+  });
+});
+
 describe("what is not believed", () => {
   test("a message the server gives to another person", async () => {
     await send("von Adler");

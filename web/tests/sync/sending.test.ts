@@ -75,7 +75,7 @@ describe("a bed request", () => {
     category: "icu-high" as const, capabilities: [], urgency: "stat" as const, ageBand: "adult", sex: "", transportMode: "",
     hospitals: [{ hospital: world.hospital, role: role.id }], note: "Beatmet seit gestern",
   });
-  interface Sent { id: string; candidates: { role: string; conversation: { id: string; epoch: { h: string } }; message: { h: string } | null }[] }
+  interface Sent { id: string; candidates: { role: string; wave: number; conversation: { id: string; epoch: { h: string } }; message: { h: string } | null }[] }
   const posts = () => world.calls.filter(({ method, path }) => method === "POST" && path === "/requests");
 
   beforeEach(async () => {
@@ -95,6 +95,22 @@ describe("a bed request", () => {
     expect(header.to.map(([principal]) => principal)).toEqual([adler.id, role.id].sort());
     expect(parseMessageHeader(unb64u(candidate?.message?.h ?? "")).priority).toBe("stat");
     expect(posts()[0]?.body).not.toContain("Beatmet");
+  });
+
+  test("in waves says when each is asked, and seals to all of them now", async () => {
+    world.before.set("POST /requests", () => ({ status: 201, body: {} }));
+    const second = await world.role("Hintergrund", brandt);
+    await session.refreshDirectory();
+    const hospitals = [{ hospital: world.hospital, role: role.id }, { hospital: world.hospital, role: second.id, wave: 2 }];
+    await session.requests.requestBed({ ...wanted(), hospitals, waveInterval: 600 });
+    await until(() => session.outbox.rows.length === 0);
+
+    const body = JSON.parse(posts()[0]?.body ?? "") as Sent & { wave_interval: number };
+    expect(body.wave_interval).toBe(600);
+    expect(body.candidates.map(({ wave }) => wave)).toEqual([1, 2]);
+    const header = parseEpochHeader(unb64u(body.candidates[1]?.conversation.epoch.h ?? ""));
+    expect(header.to.map(([principal]) => principal)).toEqual([adler.id, second.id].sort());
+    expect(body.candidates[1]?.message).not.toBeNull();
   });
 
   test("with members the server knows better is sealed again for them, under a new key", async () => {

@@ -27,7 +27,7 @@ export class World {
   people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
   roles: { id: string; hospital: string; unit: null; profile: string; categories: string[]; on_duty: null }[] = [];
   duty: { role: string; holder: string | null; since: null; until: null; sealed: string; generation: number; keys: { generation: number; history: null }[] }[] = [];
-  conversations = new Map<string, { members: string[]; epochs: EpochWire[]; messages: MessageWire[]; hidden?: boolean }>();
+  conversations = new Map<string, { members: string[]; awaited?: string[]; epochs: EpochWire[]; messages: MessageWire[]; hidden?: boolean }>();
   calls: { method: string; path: string; body: string; key: string | null }[] = [];
   /** Answers put before the server's own, by "METHOD /path" prefix; `undefined` passes on. */
   before = new Map<string, Handler>();
@@ -121,7 +121,7 @@ export class World {
     }
     if (place && part === "epochs") return { body: { results: place.epochs.filter(({ epoch }) => epoch > after(path)) } };
     if (place && part === "delivered") return {};
-    if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients(place.members), receipts: [] } };
+    if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients([...place.members, ...(place.awaited ?? [])]), receipts: [] } };
     if (path.startsWith("/statements")) return { body: { results: this.statements.filter(({ order }) => order > after(path)) } };
     const hospitals = [{ id: this.hospital, slug: "mitte", name: "Klinikum Mitte", city: "", latitude: null, longitude: null, root: null }];
     const fixed: Record<string, unknown> = {
@@ -160,10 +160,10 @@ export class World {
   }
 
   #shown(id: string) {
-    const { members = [], epochs = [], messages = [] } = this.conversations.get(id) ?? {};
-    const named = members.map((principal) => ({ principal, kind: "user", hospital: this.hospital }));
+    const { members = [], awaited = [], epochs = [], messages = [] } = this.conversations.get(id) ?? {};
+    const named = (principals: string[]) => principals.map((principal) => ({ principal, kind: "user", hospital: this.hospital }));
     const last_at = messages.at(-1)?.created_at ?? null;
-    return { id, kind: "direct", epoch: epochs.length, last_sequence: messages.length, delivered_sequence: 0, last_at, members: named, request: null };
+    return { id, kind: "direct", epoch: epochs.length, last_sequence: messages.length, delivered_sequence: 0, last_at, members: named(members), awaited: named(awaited), request: null };
   }
 
   async #recipients(members: string[]): Promise<[string, string][]> {
