@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 ICU = "Intensivkoordination"
 CHILDREN = "Neonatologie-Dienst"
+BACKGROUND = "Hintergrunddienst Intensiv"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Duty:
     name: str
     categories: tuple[str, ...]
     eligible: tuple[str, ...]  # the first holds it when the demo begins
+    leads_to: str = ""  # the duty that is alarmed when nobody answers
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ PLACES = (
             Figure("Überwachung", "imc", 6, 5, 0, ("niv", "oxygen", "telemetry")),
             Figure("Station 2", "ward", 34, 31, 1, ("oxygen",)),
         ),
-        duties=(Duty(ICU, ADULTS, ("adler", "falk")),),
+        duties=(Duty(ICU, ADULTS, ("adler", "falk"), BACKGROUND), Duty(BACKGROUND, ADULTS, ("falk", "adler"))),
     ),
     Place(
         slug="hohenfeld",
@@ -88,7 +90,11 @@ PLACES = (
             Figure("Neonatologie", "nicu", 12, 10, 0, ("niv", "invasive-vent", "isolation")),
             Figure("Kinderintensiv", "picu", 8, 7, 0, VENTILATED),
         ),
-        duties=(Duty(ICU, ADULTS, ("brandt", "yilmaz")), Duty(CHILDREN, ("nicu", "picu"), ("vogt", "yilmaz"))),
+        duties=(
+            Duty(ICU, ADULTS, ("brandt", "yilmaz"), BACKGROUND),
+            Duty(CHILDREN, ("nicu", "picu"), ("vogt", "yilmaz")),
+            Duty(BACKGROUND, ADULTS, ("yilmaz", "brandt")),
+        ),
     ),
     Place(
         slug="altenrode",

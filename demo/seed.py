@@ -35,6 +35,9 @@ def seed(address: str) -> World:
         if "partners" not in world.done:
             with step("Demo: the hospitals accept each other"):
                 _accept_each_other(world, address)
+        if "escalation" not in world.done:
+            with step("Demo: whom the clock alarms"):
+                _set_escalation(world, address)
         if "figures" not in world.done:
             with step("Demo: beds"):
                 _open_figures(world)
@@ -120,6 +123,28 @@ def _accept_each_other(world: World, address: str) -> None:
             world.write()
     world.done.append("partners")
     world.write()
+
+
+def _set_escalation(world: World, address: str) -> None:
+    """In the night story's third step nobody answers for five minutes; a demo seeded before it had this gets its duties now."""
+    for place in PLACES:
+        leading = [duty for duty in place.duties if duty.leads_to]
+        if not leading:
+            continue
+        registrar = world.account(address, place.registrar.key)
+        for duty in place.duties:
+            if f"{place.slug}/{duty.name}" not in world.roles:
+                _create_duty(world, address, registrar, place, duty)
+        for duty in leading:
+            target = str(world.role(place.slug, duty.leads_to))
+            important = [_alarm(300, target), _alarm(300, target, whom="eligible")]
+            registrar.registrar.set_escalation(world.role(place.slug, duty.name), [_alarm(900, None), _alarm(900, target)], important)
+    world.done.append("escalation")
+    world.write()
+
+
+def _alarm(wait: int, target: str | None, whom: str = "holder") -> dict[str, str | int | None]:
+    return {"wait": wait, "target": target, "whom": whom, "how": "alarm"}
 
 
 def _open_figures(world: World) -> None:
