@@ -1,13 +1,15 @@
 """How the HTTP API answers an error.
 
 Invariant: every error is ``{"code", "detail", ...}`` with a stable code, and every refusal is audited, a stranger's by count
-(``backend.flooding``). It knows the parts below it (the audit log), so no part imports it: ``settings`` names it to the framework. What
-views need is in ``backend.idempotency`` and ``backend.pagination``.
+(``backend.flooding``). A database that is away is 503, for the caller to repeat. It knows the parts below it (the audit log), so no
+part imports it: ``settings`` names it to the framework. What views need is in ``backend.idempotency`` and ``backend.pagination``.
 """
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions as drf
 from rest_framework.request import Request
@@ -17,6 +19,8 @@ from audit.events import Event
 from audit.services import record_refused
 from backend.errors import DomainError
 from backend.flooding import count_to_record
+
+log = logging.getLogger(__name__)
 
 # Refused access is an event; a typo in a field is not.
 AUDITED_STATUSES = frozenset({401, 403, 404, 409, 410, 429})
@@ -48,6 +52,10 @@ def _translate(error: Exception) -> tuple[int | None, dict[str, Any], dict[str, 
             return 403, {"code": "forbidden", "detail": "This is not yours to do."}, {}
         case RequestDataTooBig():
             return 413, {"code": "too_large", "detail": "The body is larger than this endpoint takes."}, {}
+        case OperationalError() | InterfaceError():
+            # Whether a broken commit took place nobody knows; the repetition with the same key finds out.
+            log.error("the database is away: %s", type(error.__cause__ or error).__name__)
+            return 503, {"code": "service.try_again", "detail": "The service is briefly away. Send the same again."}, {"Retry-After": "1"}
     return None, {}, {}
 
 

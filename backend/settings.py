@@ -59,18 +59,24 @@ ASGI_APPLICATION = "backend.asgi.application"
 TEMPLATES: list[dict[str, object]] = []
 
 
+def _pool(size: int) -> dict[str, object]:
+    # The waits between attempts to reconnect double: after an outage of minutes the next attempt would be minutes away. Given up after
+    # seconds, they begin anew with the next request.
+    return {"min_size": 1, "max_size": size, "timeout": 10, "reconnect_timeout": 5}
+
+
 def _database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "backend.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "wardline",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(query.get("host", parts.hostname or "")),
         "PORT": str(parts.port or query.get("port", "")),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": int(env.text("DATABASE_POOL", "8")), "timeout": 10}},
+        "OPTIONS": {"pool": _pool(int(env.text("DATABASE_POOL", "8")))},
         "TEST": {"NAME": "test_wardline" + env.text("WARDLINE_TEST_SUFFIX", "")},
     }
 
