@@ -13,7 +13,7 @@ from tests.faults.load import Journey
 
 # One row per candidate: what it says of itself, its history, and the audit log's events about it.
 CANDIDATES = """
-    SELECT c.id::text, c.state, c.version, c.request_id,
+    SELECT c.id::text, c.state, c.version, c.wave,
         (SELECT array_agg(ARRAY[t.action, t.source, t.target] ORDER BY t.id) FROM beds_transition t WHERE t.candidate_id = c.id),
         (SELECT array_agg(x.action ORDER BY x.event) FROM audit_index x WHERE x.subjects @> ARRAY[c.id] AND x.action LIKE 'beds.%%'
             AND x.action NOT LIKE 'beds.read%%'),
@@ -41,17 +41,19 @@ def number(statement: str, *values: object) -> int:
 def check_candidates(origin: object) -> dict[str, list[str]]:
     """Every candidate agrees with its history, and the audit log with both. The histories, by candidate."""
     histories = {}
-    for id, state, version, _, steps, audited, promises, messages in rows(CANDIDATES, origin):
+    for id, state, version, wave, steps, audited, promises, messages in rows(CANDIDATES, origin):
         steps = steps or []
         actions = [action for action, _, _ in steps]
         assert audited == ["beds.request", *("beds." + action.replace("-", "_") for action in actions)], id
+        start = "draft" if wave > 1 else "submitted"
         moves = [(source, target) for action, source, target in steps if source != target]
-        assert [source for source, _ in moves] == ["submitted", *(target for _, target in moves)][: len(moves)], "no step is missing"
-        assert state == (moves[-1][1] if moves else "submitted")
+        assert [source for source, _ in moves] == [start, *(target for _, target in moves)][: len(moves)], "no step is missing"
+        assert state == (moves[-1][1] if moves else start)
         assert version == len(moves) + 1, "one version per step"
         assert promises == (state in PROMISES), "a promise stands as long as its candidate says so"
         assert messages == 1, "the first message is there once"
-        histories[id] = actions
+        # Nobody here has a phone that can be pushed: when that is found out is the clock's affair.
+        histories[id] = [action for action in actions if action != "alarm-failed"]
     return histories
 
 

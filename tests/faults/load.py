@@ -1,12 +1,14 @@
 """Bed requests played by several people at once while parts of the service die; and what they must find in the end."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
+from uuid import uuid4
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from tests.beds.asking import Asked, Ward
 
@@ -23,12 +25,20 @@ class Journey:
     histories: dict[str, list[str]]
 
     def step(self, hospital: str, action: str) -> None:
-        self.asked.at(hospital, action)
+        key = uuid4()
+        while True:
+            try:
+                answer = self.asked.take(hospital, action, key=key)
+                break
+            except OperationalError:  # the cast looks up what it signs, and PostgreSQL is away for it, too
+                connections.close_all()
+                time.sleep(0.2)
+        assert answer.status_code == 200, answer.json()
         self.histories[hospital].append(action)
 
 
-def begin(ward: Ward, *hospitals: str) -> Journey:
-    return Journey(ward.asks(*hospitals), {hospital: [] for hospital in hospitals})
+def begin(ward: Ward, *hospitals: str, waves: tuple[int, ...] = ()) -> Journey:
+    return Journey(ward.asks(*hospitals, waves=waves), {hospital: [] for hospital in hospitals})
 
 
 def arrive(ward: Ward) -> Journey:
@@ -59,6 +69,16 @@ def refuse(ward: Ward) -> Journey:
     return journey
 
 
+def ask_the_next(ward: Ward) -> Journey:
+    """The first declines, which asks the next in the same transaction."""
+    journey = begin(ward, "mitte", "uni", waves=(1, 2))
+    journey.step("mitte", "decline")
+    journey.histories["uni"].append("ask-next")
+    journey.step("uni", "acknowledge")
+    journey.step("uni", "decline")
+    return journey
+
+
 class Load:
     """``journeys`` holds what was played to its end; ``reports`` how often a figure was reported."""
 
@@ -71,7 +91,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
-        plays = [self._play([arrive]), self._play([choose, refuse]), self._play([refuse, arrive, choose]), self._report()]
+        plays = [self._play([arrive]), self._play([choose, refuse]), self._play([refuse, ask_the_next, choose]), self._report()]
         threads = [threading.Thread(target=self._guarded, args=(play,)) for play in plays]
         for thread in threads:
             thread.start()

@@ -42,10 +42,10 @@ def test_what_fell_due_in_an_outage_is_done_late_and_once(ward, stack, also):
     wait_until(lambda: {asked.states()["nord"] for asked in held} == {"expired"}, seconds=30, what="each hold has ended")
     time.sleep(SWEEPS)
 
-    assert [asked.history("uni") for asked in unheard] == [["escalate"]] * 3
-    assert [asked.history("nord") for asked in held] == [["acknowledge", "hold", "expire"]] * 3
     wait_until(lambda: books.waiting_events() == 0, seconds=60, what="every event is in its log")
-    books.check_candidates(ward.night.kreis.id)
+    histories = books.check_candidates(ward.night.kreis.id)
+    assert [histories[asked["uni"]] for asked in unheard] == [["escalate"]] * 3
+    assert [histories[asked["nord"]] for asked in held] == [["acknowledge", "hold", "expire"]] * 3
     books.check_closing(ward.night.kreis.id)
     books.check_logs()
 
