@@ -143,6 +143,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "beds.schema.describe"],
     "ENUM_NAME_OVERRIDES": {
         "CandidateStateEnum": "beds.transitions.State",
         "WrapKindEnum": "identity.models.SeedWrap.Kind",

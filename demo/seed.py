@@ -13,6 +13,7 @@ from uuid import UUID
 from demo.cast import PLACES, Duty, Member, Place
 from demo.service import ROOT, manage
 from demo.steps import Stop, step
+from demo.templates import add_templates
 from demo.world import FOLDER, World
 from wardline_client.account import Account
 from wardline_client.founding import found_hospital
@@ -41,6 +42,9 @@ def seed(address: str) -> World:
         if "figures" not in world.done:
             with step("Demo: beds"):
                 _open_figures(world)
+        if "templates" not in world.done:
+            with step("Demo: request templates"):
+                add_templates(world, address)
     except ApiError as error:
         raise Stop(f"The demo could not be filled ({error.code}); if the database is not the one it began with: make reset") from error
     return world

@@ -56,7 +56,7 @@ class TemplateView(APIView):
         )
         return Response(TemplateOut(saved).data)
 
-    @extend_schema(operation_id="delete_request_template", parameters=[IDEMPOTENCY_KEY, IF_MATCH], responses=TemplateDeleted)
+    @extend_schema(operation_id="delete_request_template", parameters=[IDEMPOTENCY_KEY, IF_MATCH], responses={200: TemplateDeleted})
     @idempotent
     def delete(self, request: HttpRequest, template_id: UUID) -> Response:
         """Delete a template of the own hospital."""

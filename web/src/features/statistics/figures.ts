@@ -3,7 +3,7 @@ import type { Measure, StatisticsGroup, StatisticsRow } from "../../sync/numbers
 
 export const MEASURES: readonly Measure[] = ["acknowledge", "offer", "confirm", "arrive"];
 export const GROUPS: readonly StatisticsGroup[] = ["hospital", "category", "urgency", "hour"];
-export const PERIODS = [7, 30, 90, 365] as const;
+export const PERIODS = ["7", "30", "90", "365"] as const;
 
 /** Shares of the longest, 0 to 1; null where the server withheld the time. */
 export interface Bar { row: StatisticsRow; median: number | null; p90: number | null }
