@@ -33,6 +33,7 @@ class Night:
     brandt: Phone
     conversation: str = ""
     opened: bytes = b""
+    receipts: list[bytes] = field(default_factory=list)
     taps: int = 0
     seen: list[str] = field(default_factory=list)
 
@@ -137,6 +138,18 @@ class Night:
         self.adler.tap("send-identity")
         expect(self.brandt.page.get_by_test_id("identity-card")).to_contain_text(MARKERS["family"])
         self.see("confirmed")
+        self.receipts = [self._receipt(phone) for phone in (self.adler, self.brandt)]
+
+    def _receipt(self, phone: Phone) -> bytes:
+        """The receipt as the phone saves it, once it says that it proved both signatures."""
+        line = phone.page.get_by_test_id("receipt")
+        expect(line).to_have_attribute("data-state", "proved")
+        line.click()
+        expect(phone.page.get_by_test_id("receipt-signer")).to_have_count(2)
+        with phone.page.expect_download() as download:
+            phone.tap("receipt-save")
+        phone.tap("sheet-close")
+        return download.value.path().read_bytes()
 
     def travel(self) -> None:
         self.adler.tap("arrange-transport")

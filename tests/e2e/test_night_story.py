@@ -24,6 +24,7 @@ from tests.e2e.conftest import Running
 from tests.e2e.story import BIRTH_DATE, BLURRED, MARKERS, PHOTOGRAPH, Night
 from tests.e2e.watching import RedisTraffic, redis_traffic
 from tests.push_service import PushService, push_service
+from wardline_client.protocol import root_fingerprint
 from wardline_client.protocol.bodies import Identity, Text
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -167,6 +168,21 @@ def test_both_hospitals_can_prove_that_nothing_was_removed_or_changed(played: Pl
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     assert json.loads(verdict.stdout)["verdict"] == "intact"
     assert {"beds.confirm", "messaging.send", "messaging.open_image"} <= set(re.findall(r"\b(?:beds|messaging)\.\w+", _leaves(bundle)))
+
+
+def test_both_hospitals_saved_the_same_receipt_and_it_is_judged_offline(played: Played, tmp_path: Path) -> None:
+    mine, theirs = played.night.receipts
+    receipt = tmp_path / "receipt.json"
+    receipt.write_bytes(mine)
+    registrar = played.colleagues.registrar("hohenfeld").session.keyring
+
+    program = Path(sys.executable).with_name("wardline-verify")
+    root = f"{registrar.hospital}={root_fingerprint(registrar.root)}"
+    verdict = subprocess.run([program, "receipt", receipt, "--root", root, "--json"], capture_output=True, text=True, check=False)
+
+    assert mine == theirs
+    assert verdict.returncode == 0, verdict.stdout + verdict.stderr
+    assert not [marker for marker in MARKERS.values() if marker.encode() in mine]
 
 
 def _leaves(bundle: Path) -> str:
