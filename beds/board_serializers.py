@@ -86,6 +86,9 @@ class UnitFigures(serializers.Serializer):
 class BoardHospital(serializers.Serializer):
     hospital = serializers.UUIDField()
     distance_km = serializers.IntegerField(allow_null=True)
+    stale_after_seconds = serializers.IntegerField(
+        help_text="The hospital's own limit: a figure older than this is stale, also while nobody asks."
+    )
     roles = BoardRole(many=True)
     units = UnitFigures(many=True, help_text="Empty: not reported, which is unknown and not zero.")
 

@@ -1,6 +1,6 @@
 """Who and what the demo has: five hospitals that do not exist, with figures that could."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ICU = "Intensivkoordination"
 CHILDREN = "Neonatologie-Dienst"
@@ -15,6 +15,9 @@ class Figure:
     occupied: int
     blocked: int = 0
     capabilities: tuple[str, ...] = ()
+    judgement: dict[str, object] = field(default_factory=dict)  # what the hospital says beside the counts
+    beds: tuple[str, ...] = ()  # single beds, where they are tracked; they are the count
+    is_fed: bool = False  # by the hospital's ADT
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,20 @@ PLACES = (
             Member("vogt", "Katharina Vogt", "Prof. Dr. med.", "physician", "Neonatologie"),
         ),
         figures=(
-            Figure("ITS 1", "icu-high", 18, 16, 1, (*VENTILATED, "ecmo", "crrt", "isolation")),
+            Figure(
+                "ITS 1",
+                "icu-high",
+                18,
+                16,
+                1,
+                (*VENTILATED, "ecmo", "crrt", "isolation"),
+                {"reserve_24h": 1, "reserve_72h": 3, "assessment": "available", "free_ecmo": 1, "free_crrt": 2},
+            ),
             Figure("ITS 2", "icu-high", 14, 13, 0, (*VENTILATED, "crrt", "bariatric")),
-            Figure("ITS 3", "icu-low", 12, 11, 1, VENTILATED),
+            Figure("ITS 3", "icu-low", 12, 11, 1, VENTILATED, is_fed=True),
             Figure("IMC", "imc", 16, 14, 0, ("niv", "oxygen", "telemetry")),
             Figure("Neonatologie", "nicu", 12, 10, 0, ("niv", "invasive-vent", "isolation")),
-            Figure("Kinderintensiv", "picu", 8, 7, 0, VENTILATED),
+            Figure("Kinderintensiv", "picu", 8, 7, 0, VENTILATED, beds=tuple(f"K {number}" for number in range(1, 9))),
         ),
         duties=(
             Duty(ICU, ADULTS, ("brandt", "yilmaz"), BACKGROUND),
@@ -105,7 +116,7 @@ PLACES = (
         registrar=Member("registrar-altenrode", "Ute Lindner", "", "registrar", "Verwaltung"),
         members=(Member("keller", "Andreas Keller", "Dr. med.", "physician", "Intensivmedizin"),),
         figures=(
-            Figure("Intensivmedizin", "icu-high", 10, 9, 0, (*VENTILATED, "crrt")),
+            Figure("Intensivmedizin", "icu-high", 10, 9, 0, (*VENTILATED, "crrt"), {"assessment": "limited", "limits": ["staff"]}),
             Figure("Intensivmedizin", "icu-low", 8, 8, 0, VENTILATED),
             Figure("IMC", "imc", 10, 9, 0, ("niv", "telemetry")),
             Figure("Station 4", "ward", 40, 35, 2, ("oxygen", "isolation")),

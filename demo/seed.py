@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 from uuid import UUID
 
 from demo.cast import PLACES, Duty, Member, Place
@@ -45,6 +46,12 @@ def seed(address: str) -> World:
         if "templates" not in world.done:
             with step("Demo: request templates"):
                 add_templates(world, address)
+        if "judgements" not in world.done:
+            with step("Demo: what the hospitals say of their beds"):
+                _judge(world, address)
+        if "past" not in world.done:
+            with step("Demo: an invented week of figures"):
+                _invent_past(world)
     except ApiError as error:
         raise Stop(f"The demo could not be filled ({error.code}); if the database is not the one it began with: make reset") from error
     return world
@@ -161,6 +168,7 @@ def _open_figures(world: World) -> None:
                 "occupied": figure.occupied,
                 "blocked": figure.blocked,
                 "capabilities": figure.capabilities,
+                "beds": figure.beds,
             }
         )
         for place in PLACES
@@ -171,4 +179,31 @@ def _open_figures(world: World) -> None:
     if done.returncode:
         raise Stop(f"The demo's beds could not be opened: {done.stderr.strip().splitlines()[-1]}")
     world.done.append("figures")
+    world.write()
+
+
+def _judge(world: World, address: str) -> None:
+    for place in PLACES:
+        judged = {(figure.unit, figure.category): figure.judgement for figure in place.figures if figure.judgement}
+        if not judged:
+            continue
+        beds = world.account(address, place.members[0].key).beds
+        own = next(row for row in beds.board() if row["hospital"] == world.hospitals[place.slug]["id"])
+        for unit in own["units"]:
+            said = judged.get((unit["name"], unit["category"]))
+            if said and unit["assessment"] == "unknown":
+                report: dict[str, Any] = {name: unit[name] for name in ("staffed", "occupied", "blocked", "version")} | said
+                beds.update_capacity(UUID(unit["capacity"]), **report)
+    world.done.append("judgements")
+    world.write()
+
+
+def _invent_past(world: World) -> None:
+    fed = [
+        f"{world.units[f'{place.slug}/{figure.unit}']}/{figure.category}" for place in PLACES for figure in place.figures if figure.is_fed
+    ]
+    done = subprocess.run([sys.executable, "-m", "demo.past", *fed], cwd=ROOT, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise Stop(f"The demo's past could not be invented: {done.stderr.strip().splitlines()[-1]}")
+    world.done.append("past")
     world.write()

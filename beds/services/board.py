@@ -43,7 +43,13 @@ def read_board(
     units = _units(category, capability, shown, now)
     record(event=Event("beds.read_board", actor.agent(), [actor.hospital_id]))
     board = [
-        {"hospital": key, "distance_km": distance_km(here, there), "roles": there["roles"], "units": units[key]}
+        {
+            "hospital": key,
+            "distance_km": distance_km(here, there),
+            "stale_after_seconds": int(there["figure_stale_after"].total_seconds()),
+            "roles": there["roles"],
+            "units": units[key],
+        }
         for key, there in shown.items()
         if not hospitals or key in hospitals
     ]

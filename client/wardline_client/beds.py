@@ -26,9 +26,10 @@ class Beds:
         rows: list[Json] = self.session.api.get("board", **filters)["hospitals"]
         return rows
 
-    def update_capacity(self, capacity: UUID, *, staffed: int, occupied: int, blocked: int, version: int) -> Json:
-        """Raises ``ApiError`` ``capacity.changed`` when ``version`` is no longer the present one."""
-        body = {"staffed": staffed, "occupied": occupied, "blocked": blocked}
+    def update_capacity(self, capacity: UUID, *, staffed: int, occupied: int, blocked: int, version: int, **judgement: object) -> Json:
+        """``judgement`` is what the figure says beside its counts (docs/api-contract.md). Raises ``ApiError`` ``capacity.changed`` when
+        ``version`` is no longer the present one."""
+        body = {"staffed": staffed, "occupied": occupied, "blocked": blocked, **judgement}
         answer: Json = self.session.api.put(f"capacities/{capacity}", body, If_Match=str(version))
         return answer
 

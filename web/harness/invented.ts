@@ -54,7 +54,8 @@ function unit(id: string, name: string, category: BoardUnit["category"], staffed
   const blocked = more.blocked ?? 0;
   return {
     capacity: id, unit: `u-${id}`, name, category, staffed, occupied, blocked, held, available: staffed - occupied - blocked - held, capabilities: [],
-    reported_at: minutesAgo(age), is_stale: age > 720, source: "manual", version: 1, ...more,
+    reported_at: minutesAgo(age), is_stale: age > 720, source: "manual", version: 1, override: "", is_by_bed: false, reserve_24h: null, reserve_72h: null,
+    assessment: "unknown", limits: [], free_ecmo: null, free_crrt: null, sex_restriction: "", age_bands: [], ...more,
   };
 }
 
@@ -78,7 +79,7 @@ function statistics({ side, group, since }: StatisticsQuery): Statistics {
 }
 
 function board(): BoardHospital[] {
-  const house = (hospital: string, distance_km: number, units: BoardUnit[]): BoardHospital => ({ hospital, distance_km, roles: [{ role: `r-${hospital}`, categories: [], escalates_to: [], on_duty: hospital !== "sued" }], units });
+  const house = (hospital: string, distance_km: number, units: BoardUnit[]): BoardHospital => ({ hospital, distance_km, stale_after_seconds: 43_200, roles: [{ role: `r-${hospital}`, categories: [], escalates_to: [], on_duty: hospital !== "sued" }], units });
   return [
     house("uk", 34.2, [
       unit("uk1", "ITS 1 Anästhesie", "icu-high", 18, 15, 12, { held: 1, capabilities: ["invasive-vent", "ecmo", "crrt"] }),
@@ -220,9 +221,10 @@ export function inventedWardline(query: URLSearchParams): Port {
       return { candidate, file: new Blob(["{}"]), minutes: 30, signed, roots: { uk: FINGERPRINT, adler: "10429 66013 92755 30187 44620 81936" } };
     },
     loadRequest: async () => { throw new Error("none"); },
-    setCapacity: async (each, figures) => {
+    watchBoard: () => () => undefined, boardAt: new Cell<string | null>(minutesAgo(0)),
+    reportFigure: async (each, said) => {
       await done();
-      const next = { ...each, ...figures, available: figures.staffed - figures.occupied - figures.blocked - each.held, reported_at: new Date().toISOString(), version: each.version + 1 };
+      const next = { ...each, ...said, available: said.staffed - said.occupied - said.blocked - each.held, reported_at: new Date().toISOString(), version: each.version + 1 };
       boardCell.set(boardCell.value.map((house) => ({ ...house, units: house.units.map((one) => (one.capacity === each.capacity ? next : one)) })));
       return next;
     },
@@ -231,6 +233,9 @@ export function inventedWardline(query: URLSearchParams): Port {
     loadSettings: async () => settings,
     setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
     templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
+    undoFigure: async (each) => { await done(); return boardCell.value.flatMap((house) => house.units).find((one) => one.capacity === each.capacity) as BoardUnit; },
+    figureHistory: async () => ({ since: minutesAgo(10_080), until: minutesAgo(0), is_thinned: false, points: [] }),
+    singleBeds: async () => [], reportBed: async (bed) => ({ bed, figure: boardCell.value[0]?.units[0] as BoardUnit }),
     takeDuty: async (role) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: me, since: minutesAgo(0) } : each))); },
     handOver: async (role, person) => { await done(); duty.set(duty.value.map((each) => (each.role === role ? { ...each, holder: person } : each))); },
     createInvitation: async () => { await done(); return { address: `${location.origin}/#/join/aJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Bx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(4000) }; },

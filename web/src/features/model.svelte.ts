@@ -4,6 +4,7 @@ import type {
   Person, Readable, SessionState,
 } from "../sync/types";
 import type { RequestTemplate } from "../sync/numbers";
+import { attempt } from "./notices.svelte";
 import type { Port } from "./port";
 
 const NOBODY: SessionState = {
@@ -19,6 +20,7 @@ class Model {
   conversations = $state.raw<ConversationView[]>([]);
   requests = $state.raw<BedRequest[]>([]);
   board = $state.raw<BoardHospital[]>([]);
+  boardAt = $state.raw<string | null>(null);
   duty = $state.raw<Duty[]>([]);
   templates = $state.raw<RequestTemplate[]>([]);
   pendingMembers = $state.raw<PendingMember[]>([]);
@@ -46,6 +48,7 @@ export function usePort(port: Port): () => void {
     follow(port.conversations, (value) => { model.conversations = value; }),
     follow(port.requests, (value) => { model.requests = value; }),
     follow(port.board, (value) => { model.board = value; }),
+    follow(port.boardAt, (value) => { model.boardAt = value; }),
     follow(port.duty, (value) => { model.duty = value; }),
     follow(port.templates, (value) => { model.templates = value; }),
     follow(port.pendingMembers, (value) => { model.pendingMembers = value; }),
@@ -57,6 +60,12 @@ export function usePort(port: Port): () => void {
 export function port(): Port {
   if (!current) throw new Error("the screens were started without a port");
   return current;
+}
+
+/** For a screen that shows figures: fetched now, told of each change as long as the screen is there. Runs inside a component. */
+export function watchBoard(): void {
+  $effect(() => port().watchBoard());
+  void attempt(() => port().refresh("board"));
 }
 
 /** The messages of one conversation as state; runs inside a component, which keeps them open. */

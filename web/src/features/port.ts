@@ -5,8 +5,9 @@
  */
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
-  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  EscalationChain, MessageView, NewRequest, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
+  BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
+  FigureReport, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
+  SingleBed,
 } from "../sync/types";
 
 export interface Invitation { hospital: { id: string; name: string }; name: string; title: string; profession: string; person: string }
@@ -24,6 +25,8 @@ export interface Port {
   readonly conversations: Readable<ConversationView[]>;
   readonly requests: Readable<BedRequest[]>;
   readonly board: Readable<BoardHospital[]>;
+  /** When the board shown came. */
+  readonly boardAt: Readable<string | null>;
   readonly duty: Readable<Duty[]>;
   readonly templates: Readable<RequestTemplate[]>;
   readonly pendingMembers: Readable<PendingMember[]>;
@@ -59,7 +62,12 @@ export interface Port {
   receipt(candidate: string): Promise<ReceiptView>;
   cancelRequest(request: BedRequest, reason: string): Promise<unknown>;
   loadRequest(id: string): Promise<BedRequest>;
-  setCapacity(unit: BoardUnit, figures: { staffed: number; occupied: number; blocked: number }): Promise<BoardUnit>;
+  watchBoard(): () => void;
+  reportFigure(unit: BoardUnit, report: FigureReport): Promise<BoardUnit>;
+  undoFigure(unit: Pick<BoardUnit, "capacity" | "version">): Promise<BoardUnit>;
+  figureHistory(capacity: string, days: number): Promise<FigureHistory>;
+  singleBeds(unit: string): Promise<SingleBed[]>;
+  reportBed(bed: SingleBed, status: BedStatus, override?: OverrideReason): Promise<{ bed: SingleBed; figure: BoardUnit }>;
 
   saveTemplate(template: RequestTemplate): Promise<unknown>;
   deleteTemplate(template: RequestTemplate): Promise<unknown>;

@@ -17,6 +17,11 @@ const SAID: Record<string, Said> = {
   "template.known": () => ({ what: m.problem_template_known(), next: m.problem_template_known_next() }),
   "template.not_yours": () => ({ what: m.problem_template_not_yours(), next: m.problem_template_not_yours_next() }),
   "template.too_many": () => ({ what: m.problem_template_too_many(), next: m.problem_template_too_many_next() }),
+  "capacity.fed_by_adt": () => ({ what: m.problem_fed_by_adt(), next: m.problem_fed_by_adt_next() }),
+  "capacity.counted_by_bed": () => ({ what: m.problem_by_bed(), next: m.problem_by_bed_next() }),
+  "capacity.nothing_to_undo": () => ({ what: m.problem_no_undo(), next: m.problem_no_undo_next() }),
+  "capacity.reserve_order": () => ({ what: m.problem_reserve(), next: m.problem_reserve_next() }),
+  "bed.promised": () => ({ what: m.problem_bed_promised(), next: m.problem_bed_promised_next() }),
   "role.not_on_duty": () => ({ what: m.problem_not_on_duty(), next: m.problem_not_on_duty_next() }),
   "passkey.cancelled": () => ({ what: m.problem_passkey(), next: m.problem_passkey_next() }),
   "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
@@ -48,6 +53,7 @@ const ALIASES: Record<string, string> = {
   "statement.fork": "statement.no_chain", "statement.revoked": "statement.no_chain", "duty.taken": "duty.changed", "duty.not_holder": "duty.changed",
   "request.closed": "candidate.wrong_state", "member.not_pending": "candidate.wrong_state", 
   "signature.invalid": "promise.mismatch", "promise.out_of_time": "promise.mismatch", "promise.wrong_signer": "promise.mismatch", "receipt.none": "candidate.wrong_state",
+  "bed.changed": "capacity.changed", "bed.taken": "capacity.full",
 };
 
 export function problemOf(error: unknown): Problem {

@@ -38,6 +38,11 @@ const SPECIALITIES: Words = {
   "vascular-surgery": m.speciality_vascular_surgery, burns: m.speciality_burns, paediatrics: m.speciality_paediatrics, neonatology: m.speciality_neonatology,
   obstetrics: m.speciality_obstetrics, psychiatry: m.speciality_psychiatry, rehabilitation: m.speciality_rehabilitation,
 };
+const ASSESSMENTS: Words = { available: m.assessment_available, limited: m.assessment_limited, unavailable: m.assessment_unavailable, unknown: m.assessment_unknown };
+const LIMITS: Words = { staff: m.limit_staff, rooms: m.limit_rooms, ventilators: m.limit_ventilators, material: m.limit_material };
+const OVERRIDES: Words = { "feed-down": m.override_feed_down, "feed-wrong": m.override_feed_wrong, "feed-ended": m.override_feed_ended };
+const BED_STATUSES: Words = { U: m.bed_free, O: m.bed_occupied, H: m.bed_cleaning, I: m.bed_isolated, K: m.bed_contaminated, C: m.bed_closed };
+const CAUSES: Words = { opened: m.cause_opened, report: m.cause_report, bed: m.cause_bed, arrival: m.cause_arrival, undo: m.cause_undo };
 const PROFESSIONS: Words = { physician: m.profession_physician, nurse: m.profession_nurse, coordinator: m.profession_coordinator, it: m.profession_it, registrar: m.registrar };
 
 export const CATEGORY_CODES = Object.keys(CATEGORIES);
@@ -50,6 +55,16 @@ export const CANCEL_REASONS = ["superseded", "improved", "died", "other"];
 export const WITHDRAW_REASONS = ["transport-impossible", "condition-changed", "other"];
 export const DIVERT_REASONS = ["unstable", "destination-closed", "other"];
 
+export const ASSESSMENT_CODES = ["unknown", "available", "limited", "unavailable"] as const;
+export const LIMIT_CODES = ["staff", "rooms", "ventilators", "material"] as const;
+export const OVERRIDE_CODES = ["feed-down", "feed-wrong", "feed-ended"] as const;
+export const BED_STATUS_CODES = ["U", "O", "H", "I", "K", "C"] as const;
+
+export const assessment = look(ASSESSMENTS);
+export const limit = look(LIMITS);
+export const override = look(OVERRIDES);
+export const bedStatus = look(BED_STATUSES);
+export const cause = look(CAUSES);
 export const category = look(CATEGORIES);
 export const capability = look(CAPABILITIES);
 export const urgency = look(URGENCIES);

@@ -52,13 +52,13 @@ export class Api {
   }
 
   /** `key` is given where the same request may be tried again later. */
-  async post<T>(path: string, body: unknown = {}, key: string = crypto.randomUUID()): Promise<T> {
-    return this.postText(path, JSON.stringify(body), key);
+  async post<T>(path: string, body: unknown = {}, key: string = crypto.randomUUID(), headers: Record<string, string> = {}): Promise<T> {
+    return this.postText(path, JSON.stringify(body), key, headers);
   }
 
   /** A body that was written before: the identical bytes of every attempt. */
-  async postText<T>(path: string, body: string, key: string): Promise<T> {
-    return read<T>(await this.#call({ method: "POST", path, body, type: "application/json", key }));
+  async postText<T>(path: string, body: string, key: string, headers: Record<string, string> = {}): Promise<T> {
+    return read<T>(await this.#call({ method: "POST", path, body, type: "application/json", key, headers }));
   }
 
   async put<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {

@@ -38,7 +38,7 @@ export class Live {
   #ticking: ReturnType<typeof setInterval> | undefined;
   #polledAt = 0;
   #isOpen = false;
-  #isWatching = true;
+  #watchers = 0;
   readonly #wake = () => this.#awake();
 
   constructor(events: LiveEvents) {
@@ -64,15 +64,25 @@ export class Live {
     this.#socket = null;
   }
 
-  /** Whether somebody looks at the board: only then does the server tell of each change there. */
-  watchBoard(isOn: boolean): void {
-    if (this.#isWatching === isOn) return;
-    this.#isWatching = isOn;
-    this.#tellWatching();
+  get isWatchingBoard(): boolean {
+    return this.#watchers > 0;
+  }
+
+  /** From now until the function returned is called somebody looks at the board: only then does the server tell of each change there. */
+  watchBoard(): () => void {
+    this.#watchers += 1;
+    if (this.#watchers === 1) this.#tellWatching();
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#watchers -= 1;
+      if (this.#watchers === 0) this.#tellWatching();
+    };
   }
 
   #tellWatching(): void {
-    if (this.#isLive()) this.#socket?.send(JSON.stringify({ do: "watch", board: this.#isWatching }));
+    if (this.#isLive()) this.#socket?.send(JSON.stringify({ do: "watch", board: this.isWatchingBoard }));
   }
 
   #connect(): void {
@@ -90,7 +100,7 @@ export class Live {
     const event = JSON.parse(text) as LiveEvent;
     if (event.t === "hello") {
       this.#pause = FIRST_PAUSE_MS;
-      this.#tellWatching();
+      if (this.isWatchingBoard) this.#tellWatching();
       // What happened while there was no socket.
       void this.#resync().then(() => this.#socket && this.connection.set("live"));
     } else if (event.t === "resync") void this.#resync();

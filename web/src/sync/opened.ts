@@ -6,6 +6,7 @@
 import type { Bytes } from "../crypto";
 import type { AccountRow, LocalStore, OutboxRow } from "../store";
 import { type Api, ApiError } from "./api";
+import { Board } from "./board";
 import { Conversations } from "./conversations";
 import { Epochs, type Ground } from "./epochs";
 import { Inbox } from "./inbox";
@@ -30,6 +31,7 @@ export class OpenedSession {
   readonly sending: Sending;
   readonly conversations: Conversations;
   readonly requests: Requests;
+  readonly board: Board;
   readonly office: Office;
   readonly numbers: Numbers;
   readonly live: Live;
@@ -45,6 +47,7 @@ export class OpenedSession {
     this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld);
     this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld);
+    this.board = new Board(this.ground, () => Date.now() + this.inbox.clockSkew);
     this.office = new Office(this.ground, rootOf(account));
     this.numbers = new Numbers(this.ground);
     this.outbox = new Outbox(api, store, {
@@ -58,7 +61,7 @@ export class OpenedSession {
   /** What the device has, without the network. */
   async load(): Promise<void> {
     await this.ground.trust.load();
-    await Promise.all([this.office.load(), this.requests.load(), this.numbers.load(), this.outbox.load()]);
+    await Promise.all([this.office.load(), this.requests.load(), this.board.load(), this.numbers.load(), this.outbox.load()]);
     await this.inbox.load();
   }
 
@@ -73,7 +76,8 @@ export class OpenedSession {
     if (isDirectoryOld) await this.refreshDirectory();
     await this.office.refreshDuty();
     this.outbox.flush();
-    await Promise.all([this.inbox.sync(), this.requests.refresh(), this.requests.refreshBoard()]);
+    const board = this.live.isWatchingBoard ? this.board.refresh() : this.board.refreshIfOld();
+    await Promise.all([this.inbox.sync(), this.requests.refresh(), board]);
     if (isDirectoryOld) this.conversations.allChanged();
   }
 
@@ -105,7 +109,7 @@ export class OpenedSession {
       case "request":
         return Promise.all([this.requests.refresh(), this.inbox.sync()]);
       case "board":
-        return this.requests.refreshBoard();
+        return this.board.heard(String(event["hospital"]));
       case "duty":
         await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
         return Promise.all([this.inbox.sync(), this.requests.refresh()]);

@@ -1,5 +1,5 @@
 /**
- * Bed requests, the board, and what is done to them.
+ * Bed requests and what is done to them.
  *
  * Invariant: a request leaves this device whole (every hospital's conversation, first epoch and note) or not at all, and waits in the outbox
  * like a message. A step on a candidate is never queued: by the time it arrived it would answer another state.
@@ -12,7 +12,7 @@ import { Value } from "./observable";
 import type { Outbox } from "./outbox";
 import { Promises } from "./promises";
 import { type EnvelopeWire, mendedEpoch, RETENTION, type Sending, wireOf } from "./sending";
-import type { BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, NewRequest, SignedWire } from "./types";
+import type { BedRequest, Candidate, CandidateAction, NewRequest, SignedWire } from "./types";
 
 export interface ActDetails {
   /** The duty role acted in; by default the candidate's, where this person holds it. */
@@ -41,7 +41,6 @@ interface RequestDraft {
 
 export class Requests {
   readonly open = new Value<BedRequest[]>([]);
-  readonly board = new Value<BoardHospital[]>([]);
   readonly promises: Promises;
   readonly #ground: Ground;
   readonly #epochs: Epochs;
@@ -61,26 +60,15 @@ export class Requests {
   async load(): Promise<void> {
     const { store, ring } = this.#ground;
     this.open.set((await store.snapshot<BedRequest[]>(ring.storeKey, "requests")) ?? []);
-    this.board.set((await store.snapshot<BoardHospital[]>(ring.storeKey, "board")) ?? []);
   }
 
   async refresh(): Promise<void> {
     await this.#show(await allPages<BedRequest>(this.#ground.api, "/requests?state=open"));
   }
 
-  async refreshBoard(): Promise<void> {
-    const { hospitals } = await this.#ground.api.get<{ hospitals: BoardHospital[] }>("/board");
-    await this.#showBoard(hospitals);
-  }
-
   async #show(requests: BedRequest[]): Promise<void> {
     this.open.set(requests);
     await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "requests", requests);
-  }
-
-  async #showBoard(hospitals: BoardHospital[]): Promise<void> {
-    this.board.set(hospitals);
-    await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "board", hospitals);
   }
 
   /** One request with its history, and the list brought up to it. */
@@ -206,17 +194,6 @@ export class Requests {
     const role = request.role && this.#rolesHeld().includes(request.role) ? request.role : null;
     await this.#ground.api.post(`/requests/${request.id}/cancel`, { reason, role });
     await this.refresh();
-  }
-
-  /** Throws `ApiError` 412 `capacity.changed` if somebody was quicker. */
-  async setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
-    const answer = await this.#ground.api.put<BoardUnit>(`/capacities/${unit.capacity}`, figures, { "If-Match": String(unit.version) });
-    const hospitals = this.board.value.map((hospital) => ({
-      ...hospital,
-      units: hospital.units.map((each) => (each.capacity === answer.capacity ? answer : each)),
-    }));
-    await this.#showBoard(hospitals);
-    return answer;
   }
 }
 

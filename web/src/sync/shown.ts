@@ -23,6 +23,7 @@ export class Shown {
   readonly conversations = new Value<ConversationView[]>([]);
   readonly requests = new Value<BedRequest[]>([]);
   readonly board = new Value<BoardHospital[]>([]);
+  readonly boardAt = new Value<string | null>(null);
   readonly duty = new Value<Duty[]>([]);
   readonly templates = new Value<RequestTemplate[]>([]);
   readonly pendingMembers = new Value<PendingMember[]>([]);
@@ -35,7 +36,8 @@ export class Shown {
       forward(opened.outbox.count, this.waiting),
       forward(opened.conversations.list, this.conversations),
       forward(opened.requests.open, this.requests),
-      forward(opened.requests.board, this.board),
+      forward(opened.board.hospitals, this.board),
+      forward(opened.board.at, this.boardAt),
       forward(opened.office.duty, this.duty),
       forward(opened.numbers.templates, this.templates),
       forward(opened.office.pending, this.pendingMembers),
@@ -48,6 +50,7 @@ export class Shown {
   clear(): void {
     this.connection.set("offline");
     this.waiting.set(0);
+    this.boardAt.set(null);
     this.directory.set({ hospitals: [], people: [], roles: [] });
     for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices]) list.set([]);
   }

@@ -264,29 +264,88 @@ export interface NewRequest {
   role?: string | null;
 }
 
-export interface BoardUnit {
+export type Assessment = "available" | "limited" | "unavailable" | "unknown";
+export type Limit = "staff" | "rooms" | "ventilators" | "material";
+export type OverrideReason = "feed-down" | "feed-wrong" | "feed-ended";
+/** HL7 v2-0116: closed, housekeeping, isolated, contaminated, occupied, unoccupied. */
+export type BedStatus = "C" | "H" | "I" | "K" | "O" | "U";
+
+export interface Counts {
+  staffed: number;
+  occupied: number;
+  blocked: number;
+}
+
+/** What a hospital says beside the counts. Null: unknown, never zero. */
+export interface Judgement {
+  reserve_24h: number | null;
+  reserve_72h: number | null;
+  assessment: Assessment;
+  limits: Limit[];
+  free_ecmo: number | null;
+  free_crrt: number | null;
+  sex_restriction: string;
+  /** Empty: any age. */
+  age_bands: string[];
+}
+
+export interface BoardUnit extends Counts, Judgement {
   capacity: string;
   unit: string;
   name: string;
   category: Category;
-  staffed: number;
-  occupied: number;
-  blocked: number;
   held: number;
   available: number;
   capabilities: Capability[];
   reported_at: string;
   is_stale: boolean;
   source: "manual" | "adt" | "api";
+  /** Why somebody counts by hand what the hospital's ADT feed counts. */
+  override: OverrideReason | "";
+  /** The counts are those of single beds. */
+  is_by_bed: boolean;
   version: number;
 }
+
+/** What is left out stays as it was. */
+export type FigureReport = Counts & Partial<Judgement> & { override?: OverrideReason };
 
 export interface BoardHospital {
   hospital: string;
   distance_km: number | null;
+  /** The hospital's own limit: older figures are stale. */
+  stale_after_seconds: number;
   /** A request to a role is sealed to those it leads to as well. */
   roles: { role: string; categories: Category[]; escalates_to: string[]; on_duty: boolean }[];
   units: BoardUnit[];
+}
+
+export interface FigurePoint extends Counts {
+  at: string;
+  free: number;
+  /** The least free of the span this point stands for. */
+  free_least: number;
+  assessment: Assessment;
+  source: BoardUnit["source"];
+  cause: "opened" | "report" | "bed" | "arrival" | "undo";
+}
+
+export interface FigureHistory {
+  since: string;
+  until: string;
+  is_thinned: boolean;
+  points: FigurePoint[];
+}
+
+export interface SingleBed {
+  bed: string;
+  capacity: string;
+  category: Category;
+  label: string;
+  status: BedStatus;
+  is_held: boolean;
+  changed_at: string;
+  version: number;
 }
 
 export interface Duty {

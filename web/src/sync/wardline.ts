@@ -17,8 +17,9 @@ import type { ActDetails } from "./requests";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type {
-  BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  EscalationChain, MessageView, NewRequest, PendingMember, Readable, ReceiptView, SessionState, Settings,
+  BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
+  EscalationChain, FigureHistory, FigureReport, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
+  SessionState, Settings, SingleBed,
 } from "./types";
 
 type Refreshable = "board" | "duty" | "templates" | "requests" | "pendingMembers" | "devices" | "directory";
@@ -37,6 +38,7 @@ export class Wardline {
   readonly conversations: Readable<ConversationView[]> = this.#shown.conversations;
   readonly requests: Readable<BedRequest[]> = this.#shown.requests;
   readonly board: Readable<BoardHospital[]> = this.#shown.board;
+  readonly boardAt: Readable<string | null> = this.#shown.boardAt;
   readonly duty: Readable<Duty[]> = this.#shown.duty;
   readonly templates: Readable<RequestTemplate[]> = this.#shown.templates;
   readonly pendingMembers: Readable<PendingMember[]> = this.#shown.pendingMembers;
@@ -107,9 +109,9 @@ export class Wardline {
   }
 
   async refresh(what: Refreshable): Promise<void> {
-    const { requests, office, numbers } = this.#in;
+    const { requests, board, office, numbers } = this.#in;
     const all: Record<Refreshable, () => Promise<void>> = {
-      board: () => requests.refreshBoard(),
+      board: () => board.refresh(),
       requests: () => requests.refresh(),
       duty: () => office.refreshDuty(),
       templates: () => numbers.refreshTemplates(),
@@ -177,8 +179,29 @@ export class Wardline {
     return this.#in.requests.cancelRequest(request, reason);
   }
 
-  async setCapacity(unit: BoardUnit, figures: Pick<BoardUnit, "staffed" | "occupied" | "blocked">): Promise<BoardUnit> {
-    return this.#in.requests.setCapacity(unit, figures);
+  /** As long as somebody looks at the board: the server tells of each change there. Returns what ends it. */
+  watchBoard(): () => void {
+    return this.#entrance.opened?.live.watchBoard() ?? (() => undefined);
+  }
+
+  async reportFigure(unit: BoardUnit, report: FigureReport): Promise<BoardUnit> {
+    return this.#in.board.report(unit, report);
+  }
+
+  async undoFigure(unit: Pick<BoardUnit, "capacity" | "version">): Promise<BoardUnit> {
+    return this.#in.board.undo(unit);
+  }
+
+  async figureHistory(capacity: string, days: number): Promise<FigureHistory> {
+    return this.#in.board.history(capacity, days);
+  }
+
+  async singleBeds(unit: string): Promise<SingleBed[]> {
+    return this.#in.board.beds(unit);
+  }
+
+  async reportBed(bed: SingleBed, status: BedStatus, override?: OverrideReason): Promise<{ bed: SingleBed; figure: BoardUnit }> {
+    return this.#in.board.reportBed(bed, status, override);
   }
 
   async saveTemplate(template: RequestTemplate): Promise<void> {

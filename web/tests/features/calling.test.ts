@@ -58,7 +58,7 @@ describe("what takes the whole screen", () => {
 
 describe("whom to ask", () => {
   const role = (id: string, escalates_to: string[], on_duty = true) => ({ role: id, categories: [], escalates_to, on_duty });
-  const hospital = (...roles: BoardHospital["roles"]): BoardHospital => ({ hospital: "uk", distance_km: 1, roles, units: [] });
+  const hospital = (...roles: BoardHospital["roles"]): BoardHospital => ({ hospital: "uk", distance_km: 1, stale_after_seconds: 43_200, roles, units: [] });
   const first = (...roles: BoardHospital["roles"]) => rank([hospital(...roles)], null, "icu-high", [])[0]?.role;
 
   it("is the role in front of a chain, not the one behind it", () => {
