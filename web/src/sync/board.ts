@@ -39,7 +39,7 @@ export class Board {
   async load(): Promise<void> {
     const { store, ring } = this.#ground;
     const kept = await store.snapshot<Kept>(ring.storeKey, "board");
-    if (!kept?.at) return;
+    if (!Array.isArray(kept?.hospitals)) return; // also one that an earlier version of this client kept
     this.at.set(kept.at);
     this.hospitals.set(kept.hospitals);
   }

@@ -46,8 +46,8 @@ export class OpenedSession {
     this.inbox = new Inbox(this.ground, { changed: (ids) => this.conversations.changed(ids) });
     this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld);
     this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
-    this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld);
     this.board = new Board(this.ground, () => Date.now() + this.inbox.clockSkew);
+    this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board);
     this.office = new Office(this.ground, rootOf(account));
     this.numbers = new Numbers(this.ground);
     this.outbox = new Outbox(api, store, {

@@ -7,6 +7,7 @@
 import { b64u, openMessage, parseBody, ProtocolError, timestamp, unb64u } from "../crypto";
 import type { OutboxRow } from "../store";
 import { allPages, ApiError } from "./api";
+import type { Board } from "./board";
 import type { Epochs, Ground, SealedWire } from "./epochs";
 import { Value } from "./observable";
 import type { Outbox } from "./outbox";
@@ -47,9 +48,11 @@ export class Requests {
   readonly #sending: Sending;
   readonly #outbox: () => Outbox;
   readonly #rolesHeld: () => readonly string[];
+  readonly #board: Board;
 
-  constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
+  constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[], board: Board) {
     this.#ground = ground;
+    this.#board = board;
     this.promises = new Promises(ground);
     this.#epochs = epochs;
     this.#sending = sending;
@@ -163,7 +166,7 @@ export class Requests {
       return { acceptance: await this.promises.acceptance(shown.request, shown.candidate, role) };
     }
     if (action !== "hold") return {};
-    const unit = this.board.value.flatMap(({ units }) => units).find(({ capacity }) => capacity === details.capacity);
+    const unit = this.#board.hospitals.value.flatMap(({ units }) => units).find(({ capacity }) => capacity === details.capacity);
     if (!unit) throw gone();
     const bed = { unit, bed: details.bed ?? null, minutes: details.holdMinutes ?? 30 };
     return { offer: await this.promises.offer(this.#shown(candidate).request, candidate, role ?? candidate.role, bed) };

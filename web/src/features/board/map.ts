@@ -10,6 +10,7 @@ export interface Layout { marks: Mark[]; rings: Ring[]; width: number; height: n
 
 const KM_PER_DEGREE = 111.2;
 const TAP = 52;
+const LABEL = 34; // the name below the lowest mark
 const RING_KM = [10, 25, 50, 100, 250, 500];
 
 export function layOut(spots: readonly Spot[], centre: { latitude: number; longitude: number }, width: number, height: number): Layout {
@@ -17,7 +18,7 @@ export function layOut(spots: readonly Spot[], centre: { latitude: number; longi
   const away = spots.map((spot) => ({
     id: spot.id, east: (spot.longitude - centre.longitude) * KM_PER_DEGREE * shrink, north: (spot.latitude - centre.latitude) * KM_PER_DEGREE,
   }));
-  const room = { x: width / 2 - TAP / 2, y: height / 2 - TAP / 2 };
+  const room = { x: width / 2 - TAP / 2, y: height / 2 - TAP / 2 - LABEL };
   // The furthest in each direction decides; a lone hospital is not blown up beyond ten kilometres.
   const scale = Math.min(room.x / Math.max(10, ...away.map(({ east }) => Math.abs(east))), room.y / Math.max(10, ...away.map(({ north }) => Math.abs(north))));
   const at = { x: width / 2, y: height / 2 };
