@@ -106,7 +106,7 @@ export class Requests {
 
   /** Who will be alarmed if nobody answers: they can open what is sealed once the server lets them in. */
   #leadsTo(asked: string): string[] {
-    return this.board.value.flatMap(({ roles }) => roles).find(({ role }) => role === asked)?.escalates_to ?? [];
+    return this.#board.hospitals.value.flatMap(({ roles }) => roles).find(({ role }) => role === asked)?.escalates_to ?? [];
   }
 
   async #note(conversation: string, text: string, urgency: NewRequest["urgency"], role: string | null): Promise<EnvelopeWire> {
