@@ -7,11 +7,11 @@ so two sweepers do nothing twice, and after an outage each overdue request is ra
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from beds.models import Candidate, Request
 from beds.services.alarms import raise_next, watch
+from beds.services.apart import apart
 from beds.services.promises import database_now, live_holds
 from beds.services.stepping import move
 from beds.services.telling import THE_CLOCK, tell
@@ -34,7 +34,7 @@ def _due(overdue: QuerySet[Candidate], step: Callable[[Request, UUID], bool]) ->
     return sum(_under_lock(request_id, candidate_id, step) for candidate_id, request_id in due)
 
 
-@transaction.atomic
+@apart
 def _under_lock(request_id: UUID, candidate_id: UUID, step: Callable[[Request, UUID], bool]) -> bool:
     # Another sweeper, or a person, has it: nothing to wait for, the next run looks again.
     request = Request.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from backend.errors import Invalid
 from beds import access
 from beds.models import Candidate, Request
 from beds.services.alarms import begin
+from beds.services.apart import apart
 from beds.services.escalation import steps_of, wait_before
 from beds.services.promises import database_now
 from beds.services.stepping import lost, move
@@ -75,7 +75,7 @@ def _due(now: datetime) -> list[UUID]:
     return list(due.order_by("next_wave_at").values_list("pk", flat=True)[:BATCH])
 
 
-@transaction.atomic
+@apart
 def _advance_alone(request_id: UUID) -> bool:
     # Another sweeper, or a person, has it: nothing to wait for, the next run looks again.
     request = Request.objects.select_for_update(skip_locked=True).filter(pk=request_id).first()

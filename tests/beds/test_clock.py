@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, connections
 
 from beds.models import Candidate, Request
-from beds.services import sweep
+from beds.services import clocks, sweep
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
 from messaging.models import PendingPush, PushSubscription
@@ -130,3 +130,22 @@ def test_a_clock_does_not_wait_for_a_person(unheard):
         connection.rollback()
         connection.set_autocommit(True)
     assert unheard.row("uni").escalation == 0
+
+
+def test_a_request_that_cannot_be_moved_keeps_nobody_waiting(ward, unheard, monkeypatch, caplog):
+    other, tell = ward.asks("uni"), clocks.tell
+    other.overdue("uni")
+
+    def failing(request, candidates, **who):
+        if str(request.pk) == unheard.id:
+            raise ValueError(str(request.pk))
+        tell(request, candidates, **who)
+
+    monkeypatch.setattr(clocks, "tell", failing)
+    sweep()
+
+    assert (unheard.row("uni").escalation, other.row("uni").escalation) == (0, 1)
+    assert "beds.clock_failed" in caplog.text
+    monkeypatch.undo()
+    sweep()
+    assert unheard.row("uni").escalation == 1
