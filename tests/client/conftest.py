@@ -64,3 +64,15 @@ def clinic(nord, brandt):
     role = nord.registrar.registrar.create_role(name="ICU coordination", eligible=[brandt.person])
     brandt.take_duty(role)
     return role
+
+
+@pytest.fixture
+def later(mitte):
+    """Somebody of a third hospital, and the duty role they hold there."""
+    house = House("sued")
+    house.accept(mitte)
+    mitte.accept(house)
+    keeper = house.hire("Kim Keller")
+    role = house.registrar.registrar.create_role(name="ICU coordination", eligible=[keeper.person])
+    keeper.take_duty(role)
+    return keeper, role

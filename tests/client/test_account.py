@@ -162,3 +162,16 @@ def test_nothing_is_sealed_to_somebody_the_service_merely_lists(adler, brandt, m
 
     with pytest.raises(ProtocolError, match=r"statement\.no_chain"):
         adler.talk_to(brandt.person)
+
+
+def test_a_later_hospital_reads_the_question_from_its_turn_on(adler, brandt, clinic, later):
+    keeper, role = later
+    request = asked(adler, clinic, later=[[role]], wave_interval=60)
+    draft = request["candidates"][1]
+    assert (draft["state"], keeper.beds.requests(), keeper.conversations.sync()) == ("draft", [], [])
+
+    adler.beds.act(draft["id"], "submit")
+
+    (received,) = keeper.open(UUID(draft["conversation"]))
+    assert (received.body, received.problem) == (Text("ARDS, 52, bed free?"), None)
+    assert keeper.beds.requests()[0]["candidates"][0]["state"] == "submitted"
