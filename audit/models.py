@@ -11,6 +11,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 
@@ -178,6 +179,30 @@ class Export(models.Model):
             ),
             models.CheckConstraint(condition=Q(next_place__lte=F("end")) | Q(state="waiting"), name="export_not_past_its_end"),
         ]
+
+
+class Review(models.Model):
+    """Evidence that an auditor looked: when, at what, with which finding, and what was done. Codes alone, never changed."""
+
+    SCOPES = ("everything", "break_glass", "sign_ins", "disclosures", "exports", "people", "request")
+    FINDINGS = ("nothing", "explained", "question", "incident")
+    ACTIONS = ("none", "asked", "access_ended", "reported")
+
+    id = models.UUIDField(primary_key=True)
+    hospital = models.UUIDField()
+    reviewer = models.UUIDField()  # pseudonym
+    reviewed_at = models.DateTimeField(db_default=Now())
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    scope = models.TextField()
+    subject = models.UUIDField(null=True)
+    finding = models.TextField()
+    action = models.TextField()
+    place = models.BigIntegerField(null=True)  # the leaf it is about
+
+    class Meta:
+        managed = False
+        db_table = "audit_review"
 
 
 class IndexEntry(models.Model):

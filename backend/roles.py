@@ -19,6 +19,8 @@ RIGHTS = {
     "audit_node": "SELECT, INSERT",
     "audit_checkpoint": "SELECT, INSERT",
     "audit_cosignature": "SELECT, INSERT",
+    "audit_opening": "SELECT, INSERT, DELETE",
+    "audit_review": "SELECT, INSERT",
     "audit_log": "SELECT, INSERT, UPDATE (size, frontier)",
     "audit_pending": "SELECT, INSERT, DELETE, UPDATE (event)",
     "beds_signedstep": "SELECT, INSERT",

@@ -147,6 +147,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CandidateStateEnum": "beds.transitions.State",
         "WrapKindEnum": "identity.models.SeedWrap.Kind",
+        "ReviewActionEnum": "audit.models.Review.ACTIONS",
         "ConversationKindEnum": "messaging.models.Conversation.Kind",
         "AgeBandEnum": "beds.vocabulary.AgeBand",
         "SexEnum": "beds.vocabulary.Sex",

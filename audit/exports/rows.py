@@ -5,6 +5,7 @@ Invariant: a page is a range of leaf indexes, so that whoever stopped half-way g
 
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -38,6 +39,11 @@ def page(log: UUID, start: int, end: int, wanted: Wanted, *, with_others: bool) 
     with connection.cursor() as cursor:
         cursor.execute(query, {"log": log, "start": start, "end": end, **parameters})
         found = [(place, content and bytes(content), bytes(digest)) for place, content, digest in cursor.fetchall()]
+    return with_openings(found)
+
+
+def with_openings(found: Sequence[tuple[int, bytes | None, bytes]]) -> list[Row]:
+    """``(place, content, digest)`` with what of the personal values is still there. At most one query."""
     committed = {place: _commitments(content) for place, content, _ in found if content is not None}
     known = openings_of({commitment for each in committed.values() for commitment in each.values()})
     return [Row(place, content, digest, _opened(committed.get(place, {}), known)) for place, content, digest in found]

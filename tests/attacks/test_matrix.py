@@ -92,6 +92,14 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "audit/exports": {"GET": READERS, "POST": READERS},
     V1 + "audit/exports/<uuid:export>": {"GET": READERS, "DELETE": READERS},
     V1 + "audit/exports/<uuid:export>/content": {"GET": READERS},
+    V1 + "audit/events": {"GET": READERS},
+    V1 + "audit/timeline": {"GET": READERS},
+    V1 + "audit/disclosures/<uuid:case>": {"GET": READERS},
+    V1 + "audit/break-glass": {"GET": READERS},
+    V1 + "audit/sign-in-failures": {"GET": READERS},
+    V1 + "audit/activity": {"GET": READERS},
+    V1 + "audit/roster": {"GET": READERS},
+    V1 + "audit/reviews": {"GET": READERS, "POST": READERS},
     V1 + "audit/witnesses": {"GET": REGISTRARS},
     V1 + "openapi.json": {"GET": ANYONE},
     "audit/logs/": {"GET": ANYONE},
@@ -168,7 +176,7 @@ def world(night: Night) -> dict[str, str]:
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
     things |= {"<uuid:template_id>": template}
-    things |= {"<uuid:export>": uuid4()}
+    things |= {"<uuid:export>": uuid4(), "<uuid:case>": asked.id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}

@@ -4,20 +4,25 @@ The lists are read from the API's own description: one that has no entry here fa
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from audit.checkpoints import sign_checkpoint
+from audit.events import Event, Outcome
 from audit.models import Export, Log
 from audit.notes import COSIGNATURE, Key
 from audit.policy import Policy, Witness, read_policy
 from audit.sequencer import integrate
+from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Person, PrincipalKey, SeedWrap, Unit
@@ -138,6 +143,30 @@ class Scene:
             fields = {"hospital": self.night.kreis.id, "asked_by": self.registrar.id, "format": "csv", "zone": "UTC", "size": 1}
             Export.objects.create(log=uuid4(), **fields)
 
+    def events(self) -> None:
+        """Of every kind that a list of events is of; and an hour each."""
+        kreis, case = self.night.kreis.id, {"request": self.asked.id}
+        agent = self.night.adler.actor().agent()
+        kinds: list[tuple[str, Outcome]] = [
+            ("messaging.read", "success"),
+            ("messaging.break_glass", "success"),
+            ("identity.sign_in", "refused"),
+        ]
+        with transaction.atomic(), connection.cursor() as cursor:
+            for action, outcome in kinds * MORE:
+                record(event=Event(action, agent, [kreis, self.night.uni.id], outcome=outcome, subjects=case))
+            newest = "SELECT event FROM audit_index WHERE hospitals @> ARRAY[%s::uuid] ORDER BY event DESC LIMIT %s"
+            past = f"UPDATE audit_index SET at = now() - event %% 400 * interval '1 hour' WHERE event IN ({newest})"
+            cursor.execute(past, [kreis, MORE])
+        while integrate(kreis):
+            pass
+
+    def reviews(self) -> None:
+        span = {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+        for _ in range(MORE):
+            said = {"id": uuid4(), **span, "scope": "everything", "finding": "nothing", "action": "none"}
+            assert self.registrar.post("audit/reviews", said).status_code == 201
+
     def chunks(self) -> None:
         arrived = self.attachment.chunks.count()
         rows = [AttachmentChunk(attachment=self.attachment, number=arrived + n, size=1, sha256=bytes(32)) for n in range(MORE)]
@@ -147,7 +176,17 @@ class Scene:
         ids: dict[str, UUID | str] = {"conversation_id": self.talk.id, "attachment_id": self.attachment.pk, "request_id": self.asked.id}
         ids |= {"capacity_id": self.ward.figures["kreis"].pk, "unit_id": self.night.kreis.unit_id}
         ids["role"] = self.night.kreis.role.id
-        return path.format(**ids)
+        ids["case"] = self.asked.id
+        return path.format(**ids) + QUERIES.get(path, "").format(**ids)
+
+
+DAYS = {"since": timezone.now() - timedelta(days=40), "until": timezone.now() + timedelta(days=20)}
+QUERIES = {
+    "audit/activity": "?" + urlencode({name: at.isoformat() for name, at in DAYS.items()}),
+    "audit/events": "?limit=200",
+    "audit/disclosures/{case}": "?limit=200",
+    "audit/timeline": "?limit=200&request={case}",
+}
 
 
 class Listed(NamedTuple):
@@ -165,7 +204,15 @@ def physician(scene: Scene) -> Someone:
 
 LISTS = {
     "attachments/{attachment_id}": Listed(physician, Scene.chunks),
+    "audit/activity": Listed(registrar, Scene.events),
+    "audit/break-glass": Listed(registrar, Scene.events),
+    "audit/disclosures/{case}": Listed(registrar, Scene.events),
+    "audit/events": Listed(registrar, Scene.events),
     "audit/exports": Listed(registrar, Scene.exports),
+    "audit/reviews": Listed(registrar, Scene.reviews),
+    "audit/roster": Listed(registrar, Scene.people),
+    "audit/sign-in-failures": Listed(registrar, Scene.events),
+    "audit/timeline": Listed(registrar, Scene.events),
     "audit/witnesses": Listed(registrar, Scene.witnesses),
     "board": Listed(physician, Scene.figures),
     "capacities/{capacity_id}/history": Listed(physician, Scene.reports),
