@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.services import record
 from backend.errors import Conflict, Invalid
-from backend.realtime import ring_after_commit
+from backend.realtime import ring_after_commit, ring_watching_after_commit
 from identity import access
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Person, PrincipalKey, RoleSeal
@@ -119,3 +119,7 @@ def _note(actor: Actor, action: str, duty: Duty, former: list[UUID]) -> None:
         subjects["former"] = pseudonyms[former[0]]
     record(event=Event(action, actor.agent(duty.role_id), [actor.hospital_id], subjects=subjects))
     ring_after_commit(access.colleagues(actor.hospital_id), {"t": "duty"})
+    if not former:
+        # A role that nobody held answers again: the boards of the hospital and its partners say so.
+        boards = {actor.hospital_id} | access.partner_hospitals(actor.hospital_id)
+        ring_watching_after_commit(boards, {"t": "board", "hospital": str(actor.hospital_id)})

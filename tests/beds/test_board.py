@@ -1,12 +1,15 @@
 """The board: true, as old as it says, and asked for in two queries and an audit event."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
 
+from beds.board_serializers import Board
 from beds.models import Capacity
 from identity.models import Duty, Hospital, Partnership, Unit
 
@@ -121,6 +124,16 @@ def test_two_queries_whatever_the_hospitals(night, ward):
 
     assert len(few) == len(many)
     assert [sql.split(" ")[0] for sql in many] == ["BEGIN", "SELECT", "SELECT", "WITH", "COMMIT"]
+
+
+def test_it_is_given_in_the_shape_that_is_described(night, ward):
+    """The view passes plain values by the serializers; here they have the last word."""
+    Capacity.objects.filter(pk=ward.figures["uni"].pk).update(reserve_24h=1, limits=["staff"], age_bands=["adult"])
+    given = night.adler.get("board").content
+
+    shaped = JSONRenderer().render(Board(json.loads(given)).data)
+
+    assert json.loads(given) == json.loads(shaped)
 
 
 def test_looking_at_it_is_in_the_log(night, ward):

@@ -6,8 +6,10 @@ import time
 import pytest
 import redis
 from django.conf import settings
+from django.utils import timezone
 
 from backend.realtime import CHANNEL, RING, WATCH, decode_frames
+from identity.models import Duty
 
 
 @pytest.fixture
@@ -78,3 +80,17 @@ def test_what_is_refused_rings_nobody(night, ward, rung):
     asked.take("uni", "hold")
 
     assert [event for event, _ in rung(0.5) if event["t"] in ("request", "board")] == []
+
+
+def test_a_role_that_answers_again_rings_the_boards(night, ward, rung):
+    Duty.objects.filter(role=night.uni.role.id).update(ended_at=timezone.now())
+
+    assert night.dorn.post(f"duty/{night.uni.role.id}/take").status_code in (200, 201)
+
+    assert ({"t": "board", "hospital": str(night.uni.id)}, {"kreis", "uni", "nord", "mitte"}) in rung()
+
+
+def test_a_role_that_changes_hands_rings_its_own_house(night, ward, rung):
+    night.dorn.post(f"duty/{night.uni.role.id}/take")
+
+    assert {event["t"] for event, _ in rung()} == {"duty"}

@@ -79,7 +79,8 @@ def test_the_role_is_shown_to_others_and_the_name_to_colleagues(running: Running
     brandt, adler = (on_board(phones, colleagues, running, who) for who in ("brandt", "adler"))
 
     def roles(phone: Phone) -> Locator:
-        return phone.page.locator(f'[data-testid="board-hospital"][data-hospital="{uni}"]').get_by_test_id("board-role").first
+        place = phone.page.locator(f'[data-testid="board-hospital"][data-hospital="{uni}"]')
+        return place.get_by_test_id("board-role").filter(has_text="Intensivkoordination:")
 
     expect(roles(brandt)).to_have_text(re.compile("Intensivkoordination: .*Brandt"))
     expect(roles(adler)).to_have_text("Intensivkoordination: Im Dienst")
