@@ -69,6 +69,7 @@ class Sequencers:
             time.sleep(0.002)
 
     def kill(self, pid):
+        assert is_alive(pid), "it has ended by itself"
         os.kill(pid, signal.SIGKILL)
         self.wait_for_death(pid)
 
@@ -81,7 +82,7 @@ class Sequencers:
         self.killed.add(pid)
 
     def stop(self):
-        for pid in list(self.alive):
+        for pid in filter(is_alive, list(self.alive)):
             self.kill(pid)
         self.process.stdin.close()
         self.process.wait(10)
