@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+ALARM_FIELDS = ("hospital", "log", "witness", "old", "size")  # of the audit log's alarms; any other `extra` is left out
 # Frameworks whose messages carry paths or rows; what a person needs to know of a request, backend.observing says.
 SILENT = ("django.request", "django.server", "django.security", "django.channels.server", "uvicorn.access", "httpx")
 
@@ -27,7 +28,7 @@ def configure(_: dict[str, Any]) -> None:
         _places_of_exception,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=ALARM_FIELDS)],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
     )
     handler = logging.StreamHandler(sys.stderr)
