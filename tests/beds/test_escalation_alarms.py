@@ -360,3 +360,14 @@ def test_a_hospital_of_a_later_wave_is_alarmed_by_its_chain_from_its_wave_on(nig
     sweep()
     assert [position for position, _, _ in alarms(asked)] == [0, 1]
     assert messages_of(consulting.holder, asked).status_code == 200
+
+
+def test_who_was_alarmed_hears_how_it_goes_on(night, asked, consulting, monkeypatch):
+    wait_passes(asked)
+    sweep()
+    rung = []
+    monkeypatch.setattr("beds.services.telling.ring_after_commit", lambda people, event: rung.append(set(people)))
+
+    asked.at("uni", "acknowledge")
+
+    assert rung[-1] == {night.adler.id, night.brandt.id, consulting.holder.id}

@@ -8,7 +8,7 @@ from py_vapid import Vapid02
 
 from beds.models import Alarm
 from beds.services import sweep
-from identity.models import Duty, RoleSeal
+from identity.models import Device, Duty, RoleSeal
 from messaging.delivery import send_pushes
 from messaging.models import PendingPush, PushSubscription
 from tests.beds.chains import alarms, background, consultant, half_a_minute_passes, relieve, shown, step, wait_passes, write
@@ -294,3 +294,27 @@ def test_the_senders_screen_rings_when_an_alarm_arrived(night, asked, monkeypatc
 
     assert rung == [({night.adler.id}, {"t": "request", "request": asked.id})]
     assert Duty.objects.filter(role=night.uni.role.id, person=night.brandt.id, ended_at=None).exists()
+
+
+def test_a_revoked_phone_is_no_device(night, ward, consulting, service):
+    subscribe(night.brandt, service)
+    Device.objects.filter(pk=night.brandt.device_id).update(revoked_at=timezone.now())
+    ward.background = {"uni": [consulting]}
+    asked = ward.asks("uni")
+    half_a_minute_passes(asked)
+
+    sweep()
+
+    assert outcome(asked) == "no-device"
+
+
+def test_the_phone_of_a_colleague_says_nothing_about_the_holders(night, ward, consulting, service):
+    subscribe(night.dorn, service)
+    PushSubscription.objects.filter(device=night.dorn.device_id).update(taken_at=timezone.now() + timedelta(minutes=1))
+    ward.background = {"uni": [consulting]}
+    asked = ward.asks("uni")
+    half_a_minute_passes(asked)
+
+    sweep()
+
+    assert outcome(asked) == "no-device"

@@ -6,6 +6,8 @@ from uuid import UUID
 import pytest
 from PIL import Image as Picture
 
+from beds.models import Candidate
+from beds.services import sweep
 from tests.client.conftest import browser
 from wardline_client.account import Account
 from wardline_client.founding import make_archive_link
@@ -56,6 +58,23 @@ def test_a_bed_is_asked_for_and_the_question_read_by_whoever_is_on_duty(adler, b
 
     assert received.body == Text("ARDS, 52, bed free?")
     assert acknowledged["state"] == "acknowledged"
+
+
+def test_who_is_called_because_nobody_answered_reads_what_was_sealed_before(adler, brandt, clinic, nord):
+    cora = nord.hire("Cora Consultant")
+    background = nord.registrar.registrar.create_role(name="Background", eligible=[cora.person])
+    cora.take_duty(background)
+    nord.registrar.registrar.set_escalation(clinic, [{"wait": 60, "target": str(background), "whom": "holder", "how": "alarm"}])
+    request = asked(adler, clinic)
+    with pytest.raises(ApiError) as refused:
+        cora.open(conversation_of(request))
+
+    Candidate.objects.filter(request=request["id"]).update(acknowledge_by="2020-01-01T00:00Z")
+    sweep()
+
+    assert refused.value.status == 404
+    assert [message.body for message in cora.open(conversation_of(request))] == [Text("ARDS, 52, bed free?")]
+    assert cora.beds.act(request["candidates"][0]["id"], "acknowledge", role=background)["state"] == "acknowledged"
 
 
 def test_who_becomes_eligible_later_reads_what_was_written_before(adler, brandt, nord):
