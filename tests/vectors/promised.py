@@ -199,6 +199,10 @@ def signers_refused(world: BothWorlds, table: "Table") -> None:
     table.bad("the origin's device offers", "statement.no_chain", offer={"by": ADLER, "device": PHONE, "role": ROLE}, offer_key=PHONE_KEY)
     there = {"by": STRANGER, "device": ANSWERING, "role": THERE}
     table.bad("the destination's device accepts", "statement.no_chain", acceptance=there, key=ANSWERING_KEY)
+    table.bad("the destination's device accepts in no role", "statement.no_chain", acceptance=there | {"role": None}, key=ANSWERING_KEY)
+    both = statements.RoleKeys(1, KEYS["brandt"].kem.public, sha256(b"role profile"), (STRANGER, ADLER))
+    shared = [world.there("role", THERE, both) if one is world.there_role else one for one in world.chain]
+    table.bad("a role of the other hospital that names the signer", "statement.no_chain", acceptance={"role": THERE}, statements=shared)
     table.bad("an acceptance signed by another device", "signature.invalid", key=TABLET_KEY)
     table.bad("an offer signed by another device", "signature.invalid", offer_key=TABLET_KEY)
 
