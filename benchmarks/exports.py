@@ -91,8 +91,10 @@ def main() -> None:
         machine.prepare()
         with machine.fresh_database():
             import django
+            from django.core.management import call_command
 
             django.setup()
+            call_command("migrate", verbosity=0)
             from benchmarks.long_log import fill
 
             log = fill(uuid4(), given.events)

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from wardline_verify.beside import Beside
 from wardline_verify.notes import Checkpoint, Key, Policy, Untrue, Unusable
 from wardline_verify.tree import Tree, leaf_hash
 
 FORMAT = "wardline-audit/1"
+AT_MOST = 20  # findings of a kind: the first ones tell, and memory stays what it is
 
 
 class Verdict(IntEnum):
@@ -46,28 +48,35 @@ class Report:
     outcomes: Counter[str] = field(default_factory=Counter)
     withheld: int = 0
     erased: int = 0
+    lines: int = 0  # of a FHIR or CSV export that are what the bundle says
 
     def find(self, verdict: Verdict, text: str, argument: object = "") -> None:
-        self.findings.append((verdict, text, str(argument)))
+        if sum(known == text for _, known, _ in self.findings) < AT_MOST:
+            self.findings.append((verdict, text, str(argument)))
+
+    def find_line(self, text: str, place: object) -> None:
+        self.find(Verdict.TAMPERED if text == "other_line" else Verdict.INCOMPLETE, text, place)
 
     @property
     def verdict(self) -> Verdict:
         return max((finding[0] for finding in self.findings), key=_WEIGHT.__getitem__, default=Verdict.INTACT)
 
 
-def judge(lines: Iterable[bytes], *, policy: Policy | None, saved: Checkpoint | None) -> Report:
-    """Judge a bundle. Without ``policy`` the key in the bundle itself is believed: that shows damage, but not forgery."""
+def judge(lines: Iterable[bytes], *, policy: Policy | None, saved: Checkpoint | None, events: Iterable[bytes] | None = None) -> Report:
+    """Judge a bundle. Without ``policy`` the key in the bundle itself is believed: that shows damage, but not forgery. ``events``: a FHIR
+    or CSV export of the same log, to be held against it."""
     report = Report()
     try:
-        _Reader(report, policy, saved).read(iter(lines))
+        beside = None if events is None else Beside(events, report.find_line)
+        _Reader(report, policy, saved, beside).read(iter(lines))
     except Unusable as error:
         report.find(Verdict.UNUSABLE, *error.args)
     return report
 
 
 class _Reader:
-    def __init__(self, report: Report, policy: Policy | None, saved: Checkpoint | None) -> None:
-        self.report, self.policy, self.saved = report, policy, saved
+    def __init__(self, report: Report, policy: Policy | None, saved: Checkpoint | None, beside: Beside | None) -> None:
+        self.report, self.policy, self.saved, self.beside = report, policy, saved, beside
         self.tree = Tree()
         self.next_index = 0
         self.erased: set[str] = set()  # commitments that an event says cannot be opened any more
@@ -132,23 +141,31 @@ class _Reader:
             return False
         if "leaf" in members:
             leaf = _bytes(members, "leaf")
-            self.tree.add(leaf_hash(leaf))
-            self._content(leaf, members.get("openings", {}))
+            digest = leaf_hash(leaf)
+            self.tree.add(digest)
+            self._content(leaf, digest, members.get("openings", {}))
         else:
             digest = _bytes(members, "hash")
             if len(digest) != 32:
                 raise Unusable("bad_line", str(index))
             self.tree.add(digest, height)
             self.report.withheld += count
+            self._withheld(digest, count)
         self.next_index += count
         self._remember()
         return True
+
+    def _withheld(self, digest: bytes, count: int) -> None:
+        if self.beside and count == 1:
+            self.beside.leaf(self.next_index, digest)
+        elif self.beside:
+            self.beside.stretch(self.next_index + count)
 
     def _remember(self) -> None:
         if self.saved and self.tree.size == self.saved.size:
             self.saved_root = self.tree.root()
 
-    def _content(self, leaf: bytes, openings: object) -> None:
+    def _content(self, leaf: bytes, digest: bytes, openings: object) -> None:
         event = _event(leaf)
         if event is None or not isinstance(openings, dict):
             # Whether it was signed like this, the root says; what it says, nobody can tell.
@@ -158,6 +175,9 @@ class _Reader:
         self.report.outcomes[event["outcome"]] += 1
         if event["action"] == "privacy.erased":
             self.erased.update(_named_erased(event))
+        if self.beside:
+            opening = openings.get("agent")
+            self.beside.leaf(self.next_index, digest, event, _text(opening, "value") if isinstance(opening, dict) else None)
         for name, commitment in event["commitments"].items():
             self._opening(name, commitment, openings.get(name))
 
@@ -183,6 +203,11 @@ class _Reader:
             self._verify("saved", self.saved_root == self.saved.root, "other_past")
         elif self.saved and self.saved.size < self.tree.size:
             report.find(Verdict.INCOMPLETE, "saved_unreachable", self.saved.size)
+        if self.beside:
+            self.beside.close()
+            report.lines = self.beside.count
+            if not any(text == "other_line" for _, text, _ in report.findings):
+                report.checked.append("events")
         if report.withheld:
             report.find(Verdict.INCOMPLETE, "withheld", report.withheld)
         # Openings may be missing because somebody asked for it, and then an event of this log names them.

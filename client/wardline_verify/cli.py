@@ -7,6 +7,7 @@ that was found intact or erased.
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help="the log's verifier key, as /audit/logs/ shows it and the operator published it")
     parser.add_argument("--policy", type=Path, help="a policy file (C2SP tlog-policy): logs, witnesses, quorum")
     parser.add_argument("--trust-bundle-key", action="store_true", help="believe the key in the bundle: finds damage, not forgery")
+    parser.add_argument("--events", type=Path, help="a FHIR or CSV export of the same log: every line of it must be in the bundle")
     parser.add_argument("--saved", type=Path, help="a checkpoint you saved earlier; the log must continue it")
     parser.add_argument("--save", type=Path, help="write the checkpoint here for next time, if the log is intact")
     parser.add_argument("--json", action="store_true", help="a JSON object instead of text")
@@ -55,11 +57,10 @@ def _judge(options: argparse.Namespace) -> Report:
     try:
         policy = _policy(options)
         saved = Checkpoint.parse(options.saved.read_text(encoding="utf-8")) if options.saved else None
-        if options.bundle == "-":
-            report = judge(sys.stdin.buffer, policy=policy, saved=saved)
-        else:
-            with Path(options.bundle).open("rb") as file:
-                report = judge(file, policy=policy, saved=saved)
+        with ExitStack() as files:
+            bundle = sys.stdin.buffer if options.bundle == "-" else files.enter_context(Path(options.bundle).open("rb"))
+            events = files.enter_context(options.events.open("rb")) if options.events else None
+            report = judge(bundle, policy=policy, saved=saved, events=events)
         if options.save and report.verdict in (Verdict.INTACT, Verdict.ERASED):
             options.save.write_text(report.checkpoint, encoding="utf-8", newline="\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -90,7 +91,13 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
             "origin": report.origin,
             "size": report.size,
         }
-        facts |= {"first_at": report.first_at, "last_at": report.last_at, "outcomes": dict(report.outcomes), "withheld": report.withheld}
+        facts |= {
+            "first_at": report.first_at,
+            "last_at": report.last_at,
+            "outcomes": dict(report.outcomes),
+            "withheld": report.withheld,
+            "lines": report.lines,
+        }
         facts |= {"erased": report.erased, "codes": [text for _, text, _ in report.findings], "is_key_from_bundle": is_self_attested}
         print(json.dumps(facts, ensure_ascii=False), file=out)
         return
