@@ -4,6 +4,7 @@ Invariant: every row satisfies the constraints and has the shape that requests l
 reached, some are open still. Everything follows from its number, so two runs measure the same.
 """
 
+import os
 import random
 import secrets
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,9 @@ from uuid import UUID, uuid4
 
 from beds.models import Candidate, Capacity, Request, Transition
 from benchmarks.people import make_statement
-from identity.models import Duty, DutyRole, Hospital, Partnership, Unit
+from identity.models import Duty, DutyRole, Hospital, Partnership, PrincipalKey, Unit
 from messaging.models import Conversation
+from wardline_client.protocol.keys import PrincipalKeys
 
 BATCH = 2_000
 CATEGORIES = ("icu-high", "icu-low", "imc", "ward")
@@ -40,10 +42,11 @@ TARGETS = {
 
 
 class House(NamedTuple):
-    """A hospital that can be asked."""
+    """A hospital that can be asked; ``kem`` is its role's public key."""
 
     id: UUID
     role: UUID
+    kem: bytes
 
 
 def make_houses(count: int, *, around: UUID, holder: UUID) -> list[House]:
@@ -71,7 +74,15 @@ def make_houses(count: int, *, around: UUID, holder: UUID) -> list[House]:
     for hospital in hospitals:
         for ours, theirs in ((place, hospital), (hospital, place)):
             Partnership.objects.create(hospital=ours, partner=theirs, statement=make_statement(ours.pk, "partner", theirs.pk))
-    return [House(hospital.pk, role.pk) for hospital, role in zip(hospitals, roles, strict=True)]
+    return [House(hospital.pk, role.pk, _key(role)) for hospital, role in zip(hospitals, roles, strict=True)]
+
+
+def _key(role: DutyRole) -> bytes:
+    kem = PrincipalKeys(os.urandom(32)).kem
+    statement = make_statement(role.hospital_id, "role", role.pk)
+    given = {"hospital_id": role.hospital_id, "generation": 1, "kid": kem.kid, "kem_public_key": kem.public}
+    PrincipalKey.objects.create(principal=role.pk, kind="role", statement=statement, **given)
+    return kem.public
 
 
 def write_requests(count: int, *, origin: UUID, person: UUID, houses: Sequence[House], each: int, days: int, open_every: int = 100) -> None:

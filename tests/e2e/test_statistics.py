@@ -46,7 +46,7 @@ def test_a_template_fills_the_form_and_a_second_request_is_warned_of_and_not_blo
     falk.page.get_by_test_id("template").filter(has_text="IMC").click()
     warning = falk.page.get_by_test_id("similar")
     expect(warning).to_have_attribute("data-request", first)
-    expect(warning).to_contain_text("schon")
+    expect(warning).to_contain_text("Schon")
     expect(falk.page.get_by_test_id("send-request")).to_be_enabled()
     falk.see("similar-de-dark")
     assert violations(falk.page) == []
