@@ -73,5 +73,6 @@ format: install ## format Python and mend what the linter can
 lock: install ## pin every dependency and its hashes
 	$(PY) -m demo.lock
 
-bench: install ## measure messages acknowledged and delivered, beside pgbench
+bench: install ## measure messages and the calls of beds, beside plain statements
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.beds
