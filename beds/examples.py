@@ -45,6 +45,7 @@ FIGURE = {
 ON_BOARD = {
     "hospital": PARTNER,
     "distance_km": 34,
+    "stale_after_seconds": 43_200,
     "roles": [{"role": ROLE, "categories": ["icu-high", "icu-low"], "escalates_to": [BACKGROUND], "on_duty": True}],
     "units": [FIGURE],
 }
