@@ -57,6 +57,9 @@ class Candidate:
     has_run_out: bool = False  # the hold's time is over, whether or not a clock noticed
     bed: str | None = None
 
+    def was_asked(self) -> bool:
+        return self.wave == 1 or not {"ask-next", "submit"}.isdisjoint(self.history)
+
     def is_promised(self) -> bool:
         return self.state in PROMISED and not self.has_run_out
 
@@ -96,6 +99,8 @@ class Model:
         """By who may. Raises ``Refused`` and has changed nothing."""
         request = self.requests[number]
         candidate = request.candidates[hospital]
+        if TABLE[action][1] == "destination" and not candidate.was_asked():
+            raise Refused(404)
         others = [other for other in request.candidates.values() if other is not candidate]
         if action == "confirm" and any(one.state in COMMITTED for one in request.candidates.values()):
             raise Refused(409, candidate.state)

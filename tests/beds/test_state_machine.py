@@ -150,8 +150,7 @@ class Workflow(RuleBasedStateMachine):
         """The origin's people, and those of the asked hospital once it is asked."""
         place = getattr(self.night, name).place
         candidate = self.model.requests[at].candidates[hospital]
-        was_asked = candidate.wave == 1 or {"ask-next", "submit"} & set(candidate.history)
-        return place.id == self.asked[at].origin or (place.name == hospital and bool(was_asked))
+        return place.id == self.asked[at].origin or (place.name == hospital and candidate.was_asked())
 
     @precondition(lambda self: self.asked)
     @rule(chosen=number)
@@ -205,7 +204,23 @@ class Workflow(RuleBasedStateMachine):
     def at_once(self, chosen, kind, wishes):
         """Several steps at the same moment: on one candidate, one request, or one hospital's beds; the clock or a figure among them."""
         entrants = [self.entrant(chosen, kind, wish) for wish in wishes]
-        entrants += [("clock",)] if kind % 4 == 0 else []
+        self.race(entrants + ([("clock",)] if kind % 4 == 0 else []), wishes)
+
+    @precondition(lambda self: self.asked)
+    @rule(chosen=number, wish=number)
+    def everybody_offers(self, chosen, wish):
+        """Whoever may offers a bed, and two of them are confirmed at the same moment, by two taps."""
+        at = chosen % len(self.asked)
+        for hospital, candidate in self.model.requests[at].candidates.items():
+            for action in ("acknowledge", "hold"):
+                if action in self.model.legal(at, hospital) and candidate.was_asked():
+                    answer = self.asked[at].take(hospital, action, by=getattr(self.night, self.may(self.asked[at], hospital, action)))
+                    self.compare(answer, partial(self.model.step, at, hospital, action))
+        held = [name for name, one in self.model.requests[at].candidates.items() if one.state == "held"]
+        if len(held) > 1:
+            self.race([("step", at, name, "confirm") for name in held], [wish] * len(held))
+
+    def race(self, entrants, wishes):
         calls, runs = zip(*[self.armed(entrant, wish) for entrant, wish in zip(entrants, [*wishes, 0], strict=False)], strict=True)
         answers = self.night.at_once(*calls)
         sweep()  # what the clock passed by because a person had it
