@@ -41,6 +41,32 @@ def commitment_cost() -> float:
     return statistics.median(with_one / without for with_one, without in pairs)
 
 
+def write_costs() -> dict[str, float]:
+    """A recorded event, transaction and all: with a commitment against without, then with the indexes for auditors against without."""
+    from django.db import connection, transaction
+
+    from audit.events import Agent, Event
+    from audit.services import record
+
+    hospital = uuid4()
+
+    def write(snapshot: bytes | None) -> None:
+        agent = Agent(person=uuid4(), hospital=hospital, device=uuid4(), profession="physician", method="passkey", snapshot=snapshot)
+        for _ in range(200):
+            with transaction.atomic():
+                record(event=Event("messaging.send", agent, [hospital], subjects={"conversation": uuid4()}, digest=bytes(32)))
+
+    def median() -> tuple[float, float]:
+        pairs = [(seconds(lambda: write(bytes(32))), seconds(lambda: write(None))) for _ in range(15)]
+        return statistics.median(a / b for a, b in pairs), statistics.median(a for a, _ in pairs)
+
+    ratio, indexed = median()
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX audit_index_at, audit_index_trouble")
+    _, bare = median()
+    return {"write_with_commitment": round(ratio, 2), "write_with_indexes": round(indexed / bare, 2)}
+
+
 def round_of(log: Any, count: int, folder: Path) -> dict[str, float]:
     from django.db import connection
 
@@ -103,7 +129,13 @@ def main() -> None:
             result = {name: round(statistics.median(each[name] for each in rounds), 2) for name in names}
             print(
                 json.dumps(
-                    {"events": given.events, "load": machine.load(), **result, "leaf_with_commitment": round(commitment_cost(), 2)},
+                    {
+                        "events": given.events,
+                        "load": machine.load(),
+                        **result,
+                        "leaf_with_commitment": round(commitment_cost(), 2),
+                        **write_costs(),
+                    },
                     indent=2,
                 )
             )

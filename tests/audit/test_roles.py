@@ -70,6 +70,7 @@ def test_it_may_not_change_a_log(app, table, statement):
         "audit_node": "node_hash",
         "audit_checkpoint": "note",
         "audit_cosignature": "line",
+        "audit_review": "finding",
         "beds_signedstep": "id",
         "audit_log": "id",
         "audit_pending": "hospital",
