@@ -67,9 +67,11 @@ class Workflow(RuleBasedStateMachine):
         self.ward = ward = Ward(self.night)
         units = {name: ward.figures[name].unit_id for name in ("uni", "nord", "mitte")}
         self.beds = {label: Bed.objects.create(unit_id=units["mitte"], category="icu-high", label=label) for label in ("1", "2")}
-        Capacity.objects.filter(pk=ward.figures["nord"].pk).update(staffed=2)
+        # One bed each: what everybody wants is soon what nobody else gets.
+        Capacity.objects.filter(pk=ward.figures["uni"].pk).update(staffed=4)
+        Capacity.objects.filter(pk=ward.figures["nord"].pk).update(staffed=1)
         Capacity.objects.filter(pk=ward.figures["mitte"].pk).update(is_by_bed=True)
-        figures = {"uni": Figure(6, 2, 1), "nord": Figure(2, 0, 0), "mitte": Figure(0, 0, 0, beds={"1": True, "2": True})}
+        figures = {"uni": Figure(4, 2, 1), "nord": Figure(1, 0, 0), "mitte": Figure(0, 0, 0, beds={"1": True, "2": True})}
         for name, figure in figures.items():
             figure.version = Capacity.objects.get(pk=ward.figures[name].pk).version
         self.model, self.asked = Model(figures), []
@@ -164,7 +166,7 @@ class Workflow(RuleBasedStateMachine):
     @rule(staffed=number, lag=number)
     def report(self, staffed, lag):
         name = ("uni", "nord")[staffed % 2]
-        version, staffed = self.model.figures[name].version - (lag % 4 == 0), staffed // 2 % 10
+        version, staffed = self.model.figures[name].version - (lag % 4 == 0), staffed // 2 % 6
         self.compare(self.reporting(name, version, staffed)(), partial(self.model.report, name, version, staffed))
 
     def reporting(self, name, version, staffed):
@@ -236,7 +238,7 @@ class Workflow(RuleBasedStateMachine):
             near = [number for number, asked in enumerate(self.asked) if hospital in asked.candidates]
             at = near[wish % len(near)]
             if wish % 7 == 0 and hospital != "mitte":
-                return "report", hospital, self.model.figures[hospital].version, wish // 7 % 8
+                return "report", hospital, self.model.figures[hospital].version, wish // 7 % 6
         legal = self.model.legal(at, hospital) or ACTIONS
         wanted = [action for action in ("hold", "confirm") if action in legal] if wish % 2 else legal
         return "step", at, hospital, (wanted or legal)[wish // 3 % len(wanted or legal)]
