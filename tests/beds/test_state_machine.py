@@ -222,6 +222,15 @@ class Workflow(RuleBasedStateMachine):
         if len(held) > 1:
             self.race([("step", at, name, "confirm") for name in held], [wish] * len(held))
 
+    @rule(wish=number)
+    def everybody_wants_the_last_bed(self, wish):
+        for _ in range(2):
+            self.ask(1 if wish % 2 else 2, 0, 0)
+            at, hospital = len(self.asked) - 1, "mitte" if wish % 2 else "nord"
+            answer = self.asked[at].take(hospital, "acknowledge", by=getattr(self.night, self.may(self.asked[at], hospital, "acknowledge")))
+            self.compare(answer, partial(self.model.step, at, hospital, "acknowledge"))
+        self.race([("step", number, hospital, "hold") for number in (at - 1, at)], [wish, wish])
+
     def race(self, entrants, wishes):
         calls, runs = zip(*[self.armed(entrant, wish) for entrant, wish in zip(entrants, [*wishes, 0], strict=False)], strict=True)
         answers = self.night.at_once(*calls)
