@@ -47,8 +47,11 @@ def add_review(
     except IntegrityError as error:
         raise Conflict("review.known", "There is a review of this id. A review is not changed: write another one.") from error
     made.refresh_from_db()
+    # The row is for the screen and under no checkpoint; the leaf says the same and is.
+    said: dict[str, str | int | list[str]] = {**what, "since": since.isoformat(), "until": until.isoformat()}
+    said |= {"place": place} if place is not None else {}
     subjects = {"review": review_id} | ({"subject": subject} if subject else {})
-    record(event=Event("audit.review", actor.agent(), [actor.hospital_id], subjects=subjects, detail=what))
+    record(event=Event("audit.review", actor.agent(), [actor.hospital_id], subjects=subjects, detail=said))
     return made
 
 

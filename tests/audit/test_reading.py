@@ -214,7 +214,8 @@ class TestReviews:
         assert shown == answer.json()
         assert (shown["reviewer"], shown["finding"], shown["place"]) == (str(egger.pseudonym), "question", 3)
         told = next(event for event in night.audit_of(night.kreis) if event.action == "audit.review")
-        assert told.detail == {"scope": "sign_ins", "finding": "question", "action": "asked"}
+        span = {"since": "2026-10-01T00:00:00+00:00", "until": "2026-11-01T00:00:00+00:00"}
+        assert told.detail == {"scope": "sign_ins", "finding": "question", "action": "asked", "place": 3, **span}
 
     def test_a_second_thought_is_a_second_review(self, egger: Someone) -> None:
         said = self.said()

@@ -200,7 +200,8 @@ def case(hospital, state, monkeypatch):
 
 def test_the_matrix_has_every_cell():
     assert set(CELLS) == {(table, way) for table in TABLES for way in ("update", "delete", "insert", "swap")}
-    assert {table for table in APPEND_ONLY if table.startswith("audit_")} <= set(TABLES)
+    # What is in a review is in its event's leaf, too: the row is under no checkpoint.
+    assert {table for table in APPEND_ONLY if table.startswith("audit_")} <= {*TABLES, "audit_review"}
 
 
 @pytest.mark.parametrize("does_go_on", [False, True])
