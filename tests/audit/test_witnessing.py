@@ -5,6 +5,7 @@ import socket
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -437,6 +438,7 @@ def test_a_quorum(quorum, enough, too_few):
         f"witness l {Signer().verifier_key}\nquorum l",
         LINES + "quorum a extra",
     ],
+    ids=count(),
 )
 def test_what_is_no_policy(text, settings, tmp_path):
     with pytest.raises(ValueError):  # noqa: PT011 -- which line, a person sees
