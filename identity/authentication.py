@@ -54,15 +54,20 @@ class SignedInAuthentication(BaseAuthentication):
 
     def lapsed(self, lapse: Lapse, former: Agent) -> None:
         """Somebody comes back with what was once good: the hospital sees who (the generic refusal has no actor)."""
-        hospitals = [former.hospital] if former.hospital else []
-        if count := count_to_record(lapse, former.device):
-            detail: dict[str, str | int | list[str]] = {"code": lapse, "count": count}
-            record_refused(Event("identity.come_back", former, hospitals, outcome="refused", detail=detail))
+        record_come_back(lapse, former)
         code = str(lapse)
         raise Unauthenticated(code, "This sign-in is no longer good. Sign in again.")
 
     def authenticate_header(self, request: Request) -> str:
         return "Session"  # makes DRF answer 401, not 403, to strangers
+
+
+def record_come_back(lapse: Lapse, former: Agent) -> None:
+    """Over HTTP or the socket."""
+    hospitals = [former.hospital] if former.hospital else []
+    if count := count_to_record(lapse, former.device):
+        detail: dict[str, str | int | list[str]] = {"code": lapse, "count": count}
+        record_refused(Event("identity.come_back", former, hospitals, outcome="refused", detail=detail))
 
 
 class AnyoneAuthentication(SignedInAuthentication):

@@ -70,6 +70,10 @@ def store_chunk(*, actor: Actor, attachment_id: UUID, number: int, content: byte
     )
     if bytes(kept.sha256) != digest:
         raise Conflict("attachment.chunk_differs", "Other bytes came under this number before.")
+    if is_new:
+        # Nobody else has learned of anything yet: the uploader's own log.
+        subjects, detail = {"conversation": attachment.conversation_id, "attachment": attachment.pk}, {"chunk": number}
+        record(event=Event("messaging.store_chunk", actor.agent(), [actor.hospital_id], subjects=subjects, detail=detail, digest=digest))
     return is_new
 
 

@@ -12,11 +12,17 @@ from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import close_old_connections
 from django.utils import timezone
 
+from audit.events import Event
+from audit.services import record_refused
+from backend.flooding import count_to_record
 from backend.realtime import encode_event
-from identity.actors import Actor, aactor_of_session
+from identity.actors import Actor, aactor_of_session, resolve
+from identity.authentication import record_come_back
 from messaging.hub import ENDED, Hub, Socket
 from messaging.requests import Answer, Requests
 
@@ -51,9 +57,12 @@ class SocketApp:
         # A page of another origin may open a socket with the visitor's cookie (cross-site WebSocket hijacking):
         # the browser tells the origin truthfully, so it decides.
         if _header(scope, b"origin") not in settings.CSRF_TRUSTED_ORIGINS:
+            await sync_to_async(note_refusal, thread_sensitive=False)(_session_key(scope), "socket.other_origin")
             await send({"type": "websocket.close", "code": 4403})
             return
         actor = await aactor_of_session(_session_key(scope))
+        if actor is None:
+            await sync_to_async(note_refusal, thread_sensitive=False)(_session_key(scope), "not_authenticated")
         await send({"type": "websocket.accept"})
         if actor is None:
             # Accepted first: a browser shows the code of a socket it had, and only "failed" of one it never got.
@@ -119,6 +128,20 @@ class SocketApp:
                 socket.close(ENDED)
         finally:
             free.release()
+
+
+def note_refusal(session_key: str | None, code: str) -> None:
+    """A socket that was not opened is an event like every refusal; counted, for a page can try again and again."""
+    try:
+        actor, lapse, former = resolve(session_key)
+        if lapse is not None and former is not None:
+            record_come_back(lapse, former)
+        elif count := count_to_record(code, "socket", actor and actor.sign_in_id):
+            who, hospitals = (actor.agent(), [actor.hospital_id]) if actor else (None, [])
+            detail: dict[str, str | int | list[str]] = {"code": code, "route": "socket", "count": count}
+            record_refused(Event("api.refused", who, hospitals, outcome="refused", detail=detail))
+    finally:
+        close_old_connections()
 
 
 def _frame(event: dict[str, Any]) -> dict[str, Any] | Answer:

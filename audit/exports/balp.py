@@ -66,6 +66,7 @@ _VERBS = {
         "appoint",
         "set",
         "statement",
+        "store",
         "ask",
         "review",
     },

@@ -15,7 +15,7 @@ from audit.services import record
 from backend.errors import Conflict, Gone, NotFound
 from identity import access
 from identity.actors import Actor
-from identity.models import DeviceLink, HospitalSetup, Invitation, Person
+from identity.models import DeviceLink, HospitalSetup, Invitation, Membership, Person
 from identity.tokens import token_hash, token_of_action
 
 Offer = TypeVar("Offer", Invitation, DeviceLink, HospitalSetup)
@@ -66,6 +66,31 @@ def make_link(*, person_id: UUID, token: str, sealed: bytes, expires_at: datetim
             )
     except IntegrityError as error:
         raise Conflict("link.token_used", "This token was used before. Make another.") from error
+
+
+@transaction.atomic
+def look_invitation(token: str) -> Invitation:
+    """For whoever holds the token; it shows a name, so looking is an event, though nobody is signed in. Raises as ``invitation_of``."""
+    invitation = invitation_of(token)
+    record(event=Event("identity.look_invitation", None, [invitation.hospital_id], detail={"profession": invitation.profession}))
+    return invitation
+
+
+@transaction.atomic
+def look_link(token: str) -> DeviceLink:
+    """It gives out a sealed seed. Raises as ``link_of``."""
+    link = link_of(token)
+    hospitals = Membership.objects.filter(person=link.person_id).order_by("-created_at").values_list("hospital", flat=True)[:1]
+    record(event=Event("identity.look_link", None, list(hospitals), subjects={"person": link.person.pseudonym}))
+    return link
+
+
+@transaction.atomic
+def look_setup(token: str) -> HospitalSetup:
+    """Raises as ``setup_of``."""
+    setup = setup_of(token)
+    record(event=Event("identity.look_setup", None, [setup.hospital_id]))
+    return setup
 
 
 def invitation_of(token: str, *, lock: bool = False) -> Invitation:

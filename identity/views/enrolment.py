@@ -145,7 +145,7 @@ class LookInvitationView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedInvitationSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """What an invitation says; looking does not use it up."""
-        invitation = invitations.invitation_of(parsed(TokenSerializer, request.data)["token"])
+        invitation = invitations.look_invitation(parsed(TokenSerializer, request.data)["token"])
         fields = {field: getattr(invitation, field) for field in ("hospital", "name", "title", "profession")}
         return Response(LookedInvitationSerializer({**fields, "person": invitation.person_id}).data)
 
@@ -174,7 +174,7 @@ class LookLinkView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedLinkSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """The sealed seed of a link; looking does not use it up."""
-        link = invitations.link_of(parsed(TokenSerializer, request.data)["token"])
+        link = invitations.look_link(parsed(TokenSerializer, request.data)["token"])
         return Response(LookedLinkSerializer({"sealed": link.sealed, "person": link.person_id}).data)
 
 
@@ -184,7 +184,7 @@ class LookSetupView(StrangersView):
     @extend_schema(request=TokenSerializer, responses=LookedSetupSerializer)
     def post(self, request: AnyonesRequest) -> Response:
         """Which hospital a set-up token is for."""
-        setup = invitations.setup_of(parsed(TokenSerializer, request.data)["token"])
+        setup = invitations.look_setup(parsed(TokenSerializer, request.data)["token"])
         return Response(LookedSetupSerializer({"hospital": setup.hospital, "person": setup.person_id}).data)
 
 

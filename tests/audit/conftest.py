@@ -11,6 +11,9 @@ from audit.events import Agent, Event
 from audit.models import Leaf, Log
 from audit.sequencer import integrate
 from audit.services import record
+from tests.messaging.conftest import blob_dir, server
+
+__all__ = ["blob_dir", "server"]
 
 
 @pytest.fixture(autouse=True)

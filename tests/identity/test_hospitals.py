@@ -30,6 +30,10 @@ def api() -> Api:
 
 @pytest.fixture
 def token(night) -> str:
+    return prepared_token()
+
+
+def prepared_token() -> str:
     """What the operator's command printed."""
     out = StringIO()
     call_command("hospital_setup", f"neu-{uuid4().hex[:8]}", "Klinikum Neu", "--city", "Neustadt", stdout=out)

@@ -1,0 +1,219 @@
+"""How people come, go and look after their accounts."""
+
+import os
+from typing import Any
+from uuid import uuid4
+
+from tests.audit.walk import Attempt, Scene, row
+from tests.identity.browser import Browser, new_token, shown, wrap
+from tests.identity.test_auditors import appoint, end
+from tests.identity.test_hospitals import accepting, api, prepared_token
+from tests.identity.test_join import INVITED, Newcomer, approve
+from tests.identity.test_roles import Draft
+from wardline_client.founding import found_hospital
+from wardline_client.protocol import Profile, Revocation, encode
+
+
+def signed_out(scene: Scene) -> Browser:
+    phone = Browser().becomes(scene.night.adler)
+    assert phone.delete("session").status_code == 204
+    return phone
+
+
+@row("POST session", "identity.sign_in: kreis")
+def sign_in(scene: Scene) -> Attempt:
+    phone = signed_out(scene)
+    body = phone.assertion()
+    return lambda: phone.post("session", body)
+
+
+@row("DELETE session", "identity.sign_out: kreis")
+def sign_out(scene: Scene) -> Attempt:
+    phone = Browser().becomes(scene.night.adler)
+    return lambda: phone.delete("session")
+
+
+@row("GET session/unlock", "identity.unlock: kreis")
+def unlock(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("session/unlock")
+
+
+@row("POST session/wraps", "identity.add_wrap: kreis")
+def add_wrap(scene: Scene) -> Attempt:
+    adler = scene.night.adler
+    body = wrap("recovery", adler.keys.seed, os.urandom(16), adler.id)
+    return lambda: adler.post("session/wraps", body)
+
+
+@row("POST invitations", "identity.invite: kreis")
+def invite(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.post("invitations", INVITED)
+
+
+@row("POST device-links", "identity.offer_link: kreis")
+def offer_link(scene: Scene) -> Attempt:
+    body = {"token": new_token(), "sealed": encode(b"sealed")}
+    return lambda: scene.night.adler.post("device-links", body)
+
+
+@row("POST invitations/look", "identity.look_invitation: kreis")
+def look_at_invitation(scene: Scene) -> Attempt:
+    token = scene.registrar.post("invitations", INVITED).json()["token"]
+    return lambda: Browser().post("invitations/look", {"token": token})
+
+
+@row("POST device-links/look", "identity.look_link: kreis")
+def look_at_link(scene: Scene) -> Attempt:
+    token = new_token()
+    scene.night.adler.post("device-links", {"token": token, "sealed": encode(b"sealed")})
+    return lambda: Browser().post("device-links/look", {"token": token})
+
+
+@row("POST setup/look", "identity.look_setup: new")
+def look_at_setup(scene: Scene) -> Attempt:
+    token = prepared_token()
+    return lambda: Browser().post("setup/look", {"token": token})
+
+
+@row("POST enrolment join", "identity.statement: kreis", "identity.join: kreis", "identity.sign_in: kreis")
+def join(scene: Scene) -> Attempt:
+    newcomer = Newcomer(scene.night)
+    body = newcomer.body()
+    return lambda: newcomer.browser.post("enrolment", body)
+
+
+@row("POST enrolment link", "identity.statement: kreis", "identity.link_device: kreis", "identity.sign_in: kreis")
+def link(scene: Scene) -> Attempt:
+    tablet, token, adler = Browser(), new_token(), scene.night.adler
+    assert adler.post("device-links", {"token": token, "sealed": encode(b"sealed")}).status_code == 201
+    body = tablet.enrolment(token=token, purpose="link", person=adler.id, hospital=adler.hospital, keys=adler.keys)
+    return lambda: tablet.post("enrolment", body)
+
+
+class LastStep(Exception):
+    """Of founding a hospital, which is not taken yet."""
+
+
+class Founding:
+    """A hospital's first registrar in front of the last button."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.api, self.body = api(), {}
+        self.token, send = prepared_token(), self.api.post
+
+        def keep(path: str, body: Any = None) -> Any:
+            if path != "setup":
+                return send(path, body)
+            self.body = body
+            raise LastStep
+
+        self.api.post = keep  # type: ignore[method-assign]
+        try:
+            found_hospital(self.api, self.token, Profile(name="Renate Register"))
+        except LastStep:
+            return
+        raise AssertionError("the client asked for no setup")
+
+    def __call__(self) -> Any:
+        return self.api._send("POST", "setup", json=self.body, headers=self.api._write_headers())
+
+
+@row(
+    "POST setup",
+    *["identity.statement: new"] * 4,
+    "identity.set_up_hospital: new",
+    "identity.statement: new",
+    "identity.add_archive: new",
+    "identity.sign_in: new",
+)
+def set_up(scene: Scene) -> Attempt:
+    return Founding(scene)
+
+
+@row("GET devices", "identity.read_devices: kreis")
+def devices(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("devices")
+
+
+@row("POST devices/{device}/revoke", "identity.statement: kreis", "identity.revoke_device: kreis")
+def revoke(scene: Scene) -> Attempt:
+    adler = scene.night.adler
+    lost = Browser().becomes(adler)
+    body = {"statement": shown(adler.states("device-revoked", lost.device_id, Revocation(adler.id, "lost")))}
+    return lambda: adler.post(f"devices/{lost.device_id}/revoke", body)
+
+
+@row("GET directory", "identity.read_directory: kreis")
+def directory(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("directory")
+
+
+@row("GET members/pending", "identity.read_pending: kreis")
+def pending(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("members/pending")
+
+
+@row("POST members/{person}/approve", "identity.statement: kreis", "identity.approve_member: kreis")
+def approval(scene: Scene) -> Attempt:
+    newcomer = Newcomer(scene.night)
+    assert newcomer.joins().status_code == 201
+    return lambda: approve(scene.registrar, newcomer, newcomer.vouched_by(scene.registrar))
+
+
+@row("POST members/{person}/end", "identity.end_member: kreis")
+def end_member(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.post(f"members/{scene.night.egger.id}/end")
+
+
+@row("POST members/{person}/auditor", "identity.appoint_auditor: kreis")
+def appoint_auditor(scene: Scene) -> Attempt:
+    return lambda: appoint(scene.night, scene.night.egger)
+
+
+@row("POST members/{person}/auditor/end", "identity.end_auditor: kreis")
+def end_auditor(scene: Scene) -> Attempt:
+    appoint(scene.night, scene.night.egger)
+    return lambda: end(scene.night, scene.night.egger)
+
+
+@row("POST units", "identity.add_unit: kreis")
+def add_unit(scene: Scene) -> Attempt:
+    body = {"id": uuid4(), "name": f"ITS {uuid4()}"}
+    return lambda: scene.registrar.post("units", body)
+
+
+@row("POST roles", "identity.statement: kreis", "identity.create_role: kreis")
+def create_role(scene: Scene) -> Attempt:
+    draft = Draft(scene.registrar, [scene.night.egger], name=f"Role {uuid4()}")
+    return draft.post
+
+
+@row("GET me", "identity.read_settings: kreis")
+def me(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("me")
+
+
+@row("PATCH me", "identity.change_settings: kreis")
+def change_me(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.patch("me", {"quiet_from": "22:00", "quiet_until": "06:00"})
+
+
+@row("POST partners", "identity.statement: kreis", "identity.accept_partner: fern kreis")
+def partners(scene: Scene) -> Attempt:
+    return lambda: accepting(scene.registrar, scene.night.fern)
+
+
+@row("GET duty", "identity.read_duty: kreis")
+def duty(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("duty")
+
+
+@row("POST duty/{role}/take", "identity.take_duty: kreis")
+def take_duty(scene: Scene) -> Attempt:
+    return lambda: scene.night.conrad.post(f"duty/{scene.night.kreis.role.id}/take")
+
+
+@row("POST duty/{role}/hand-over", "identity.hand_over_duty: kreis")
+def hand_over_duty(scene: Scene) -> Attempt:
+    night = scene.night
+    return lambda: night.adler.post(f"duty/{night.kreis.role.id}/hand-over", {"to": night.conrad.id})
