@@ -10,18 +10,20 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models import Case, Exists, FilteredRelation, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models.functions import JSONObject
 from django.db.models.lookups import Exact
 
 from backend.errors import Forbidden, Invalid, NotFound
-from beds.models import Alarm, Bed, Candidate, Capacity, EscalationStep, Request, RequestTemplate
-from beds.transitions import TERMINAL, Side
+from beds.models import Alarm, Bed, Candidate, Capacity, EscalationStep, Request, RequestTemplate, SignedStep
+from beds.transitions import TERMINAL, Side, State
 from identity.access import partner_hospitals
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Hospital, Partnership, Unit
 
 # Two requests further apart than this are two patients, whatever else they have in common.
 SIMILAR_WITHIN = timedelta(hours=24)
+_STEP = ("variant", "wait", "target_role_id", "whom", "how")  # beds.escalation.StoredStep
 
 
 def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
@@ -45,8 +47,8 @@ def request_of(actor: Actor, request_id: UUID) -> Request:
     Raises:
         NotFound: there is none, or neither made by nor asked of the actor's hospital.
     """
-    found = requests_of(actor).prefetch_related("candidates__transitions").annotate(similar=ArraySubquery(_similar(actor)))
-    request = found.filter(pk=request_id).first()
+    found: Any = requests_of(actor).prefetch_related("candidates__transitions")
+    request: Request | None = found.annotate(similar=ArraySubquery(_similar(actor))).filter(pk=request_id).first()
     if request is None:
         raise NotFound
     return request
@@ -92,11 +94,20 @@ def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
 
 
 def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
+    """With what is shown of each: hold, offer, chain and alarms, in two queries however many there are."""
     made = Q(request__origin=actor.hospital_id)
-    alarms = Prefetch("alarms", Alarm.objects.order_by("position"))
-    chains = Prefetch("role__escalation_steps", usable_steps())
-    theirs = Candidate.objects.filter(made | _was_asked(actor)).select_related("hold__capacity", "role")
-    return theirs.prefetch_related("signed_steps", alarms, chains)
+    offer = FilteredRelation("signed_steps", condition=Q(signed_steps__kind=SignedStep.Kind.OFFER))
+    # Whom the clock alarms next is of interest only while it may.
+    chain = Case(When(state=State.SUBMITTED, then=_chain_of_its_role()), default=None)
+    alarms: Any = Prefetch("alarms", Alarm.objects.order_by("position"), to_attr="calls")
+    theirs: Any = Candidate.objects.filter(made | _was_asked(actor)).prefetch_related(alarms)
+    found: QuerySet[Candidate] = theirs.annotate(offer=offer, chain=chain).select_related("hold__capacity", "offer")
+    return found
+
+
+def _chain_of_its_role() -> ArraySubquery:
+    steps = usable_steps().filter(role=OuterRef("role"))
+    return ArraySubquery(steps.values(step=JSONObject(**{name: name for name in _STEP})))
 
 
 def _was_asked(actor: Actor) -> Q:
@@ -123,7 +134,7 @@ def sides_of(actor: Actor, candidate: Candidate, request: Request) -> set[Side]:
 
 def answering_roles(candidate: Candidate) -> list[UUID]:
     """Whose holders answer for the asked hospital: the role that was asked, then those alarmed, in their order."""
-    return list(dict.fromkeys([candidate.role_id, *(alarm.role_id for alarm in candidate.alarms.all())]))
+    return list(dict.fromkeys([candidate.role_id, *(alarm.role_id for alarm in candidate.calls)]))
 
 
 def _stands_for_origin(actor: Actor, request: Request) -> bool:

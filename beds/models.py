@@ -6,6 +6,7 @@ text about a patient: every value is one of a closed list, by CHECK.
 """
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
@@ -172,6 +173,7 @@ class Request(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)  # when the last candidate came to its end
     wave_interval = models.PositiveIntegerField(null=True, blank=True)  # seconds; null: all were asked at once
     next_wave_at = models.DateTimeField(null=True, blank=True)  # null: no hospital waits to be asked
+    similar: list[uuid.UUID]  # read with it (``access.request_of``), never stored
 
     class Meta:
         constraints = [
@@ -241,6 +243,10 @@ class Candidate(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
+    # Read with it (``access``), never stored: its alarms in their order, the offer the destination signed, its role's chain while it waits.
+    calls: list["Alarm"]
+    offer: "SignedStep | None"
+    chain: list[dict[str, Any]] | None
 
     class Meta:
         constraints = [

@@ -1,17 +1,14 @@
 """The shapes of capacity, requests and candidates on the wire (docs/api-contract.md, Beds).
 
-Invariant: shape only, no rules. Every value that comes in is an id, a number, a code of a closed list or ciphertext: a name or a sentence
-about a patient has no field.
+Invariant: shape only, no rules; what goes out is made in ``beds.views.rows``. Every value that comes in is an id, a number, a code of a
+closed list or ciphertext: a name or a sentence about a patient has no field.
 """
 
 from typing import Any
 
-from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from beds import access
-from beds.escalation import How, Whom, step_at, steps_for
+from beds.escalation import How, Whom
 from beds.models import (
     AgeBand,
     Alarm,
@@ -21,22 +18,17 @@ from beds.models import (
     Hold,
     Request,
     Sex,
-    SignedStep,
     Transition,
     TransportMode,
     Urgency,
 )
 from beds.services.asking import ASKED_AT_MOST
-from beds.services.receipts import as_json
 from beds.transitions import (
-    ESCALATIONS_AT_MOST,
     REASONS,
     STEPS,
-    TERMINAL,
     WAVE_INTERVAL_AT_LEAST,
     WAVE_INTERVAL_AT_MOST,
     State,
-    actions_from,
 )
 from messaging.envelopes import refusal
 from wardline_client.protocol import ProtocolError, Signed, decode
@@ -148,14 +140,20 @@ class CandidateOut(serializers.ModelSerializer):
     """A candidate as the actor's side sees it."""
 
     state = serializers.ChoiceField([(state.value, state.name) for state in State])
-    hold = serializers.SerializerMethodField()
-    offer = serializers.SerializerMethodField(
-        help_text="What the destination signed, while the bed is held: the origin's device accepts this."
+    hold = HoldOut(allow_null=True, read_only=True)
+    offer = SignedHeader(
+        allow_null=True, read_only=True, help_text="What the destination signed, while the bed is held: the origin's device accepts this."
     )
-    wave = serializers.SerializerMethodField(help_text="Null for the asked hospital: it would tell how many were asked before.")
+    wave = serializers.IntegerField(
+        allow_null=True, read_only=True, help_text="Null for the asked hospital: it would tell how many were asked before."
+    )
     alarms = AlarmOut(many=True, help_text="In their order; position 0 is the asking itself.")
-    next_alarm = serializers.SerializerMethodField(help_text="Due at ``acknowledge_by`` unless somebody acknowledges; null: then it ends.")
-    actions = serializers.SerializerMethodField(help_text="What the table allows the actor now.")
+    next_alarm = NextAlarm(
+        allow_null=True, read_only=True, help_text="Due at ``acknowledge_by`` unless somebody acknowledges; null: then it ends."
+    )
+    actions = serializers.ListField(
+        child=serializers.ChoiceField(list(STEPS)), read_only=True, help_text="What the table allows the actor now."
+    )
 
     class Meta:
         model = Candidate
@@ -179,35 +177,6 @@ class CandidateOut(serializers.ModelSerializer):
             "actions",
         )
 
-    @extend_schema_field(HoldOut(allow_null=True))
-    def get_hold(self, candidate: Candidate) -> dict[str, Any] | None:
-        """The promise while there is one; a hold that has ended is history."""
-        has_hold = candidate.state not in TERMINAL and hasattr(candidate, "hold")
-        return HoldOut(candidate.hold).data if has_hold else None
-
-    @extend_schema_field(SignedHeader(allow_null=True))
-    def get_offer(self, candidate: Candidate) -> dict[str, str] | None:
-        offers = [step for step in candidate.signed_steps.all() if step.kind == SignedStep.Kind.OFFER]
-        return as_json(offers[0]) if candidate.state == State.HELD and offers else None
-
-    @extend_schema_field(serializers.IntegerField(allow_null=True))
-    def get_wave(self, candidate: Candidate) -> int | None:
-        return candidate.wave if candidate.request.origin_id == self.context["actor"].hospital_id else None
-
-    @extend_schema_field(NextAlarm(allow_null=True))
-    def get_next_alarm(self, candidate: Candidate) -> dict[str, Any] | None:
-        position = candidate.escalation + 1
-        if candidate.state != State.SUBMITTED or position > ESCALATIONS_AT_MOST:
-            return None
-        step = step_at(steps_for(candidate.role.escalation_steps.all(), candidate.request.urgency), position, within=0)
-        return NextAlarm({"role": step.target or candidate.role_id, "whom": step.whom, "how": step.how}).data
-
-    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(list(STEPS))))
-    def get_actions(self, candidate: Candidate) -> list[str]:
-        sides = access.sides_of(self.context["actor"], candidate, candidate.request)
-        actions = [action for action in STEPS if any(action in actions_from(candidate.state, side) for side in sides)]
-        return [action for action in actions if action != "confirm" or candidate.hold.during.upper > timezone.now()]
-
 
 class TransitionOut(serializers.ModelSerializer):
     action = serializers.ChoiceField(
@@ -230,10 +199,14 @@ class CandidateDetail(CandidateOut):
 
 class RequestOut(serializers.ModelSerializer):
     candidates = CandidateOut(many=True)
-    closed_at = serializers.SerializerMethodField(help_text="For an asked hospital: when its own part ended.")
-    wave_interval = serializers.SerializerMethodField(help_text="Seconds; null when all were asked at once, and for an asked hospital.")
-    next_wave_at = serializers.SerializerMethodField(
-        help_text="When the next are asked if nobody acknowledges; null when nobody waits to be asked, and for an asked hospital."
+    closed_at = serializers.DateTimeField(allow_null=True, read_only=True, help_text="For an asked hospital: when its own part ended.")
+    wave_interval = serializers.IntegerField(
+        allow_null=True, read_only=True, help_text="Seconds; null when all were asked at once, and for an asked hospital."
+    )
+    next_wave_at = serializers.DateTimeField(
+        allow_null=True,
+        read_only=True,
+        help_text="When the next are asked if nobody acknowledges; null when nobody waits to be asked, and for an asked hospital.",
     )
 
     class Meta:
@@ -242,27 +215,6 @@ class RequestOut(serializers.ModelSerializer):
             *("id", "origin", "requester", "role", "category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
             *("created_at", "closed_at", "wave_interval", "next_wave_at", "candidates"),
         )
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_closed_at(self, request: Request) -> Any:
-        # The request's own end would tell an asked hospital that others were asked, and when they were done.
-        closed_at = request.closed_at
-        if not self._is_origin(request):
-            ends = [candidate.changed_at for candidate in request.candidates.all() if candidate.state in TERMINAL]
-            closed_at = ends[0] if ends else None
-        return serializers.DateTimeField().to_representation(closed_at) if closed_at else None
-
-    @extend_schema_field(serializers.IntegerField(allow_null=True))
-    def get_wave_interval(self, request: Request) -> Any:
-        return request.wave_interval if self._is_origin(request) else None
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_next_wave_at(self, request: Request) -> Any:
-        then = request.next_wave_at if self._is_origin(request) else None
-        return serializers.DateTimeField().to_representation(then) if then else None
-
-    def _is_origin(self, request: Request) -> bool:
-        return request.origin_id == self.context["actor"].hospital_id
 
 
 class RequestPage(serializers.Serializer):

@@ -6,6 +6,7 @@ tests read the same rows as the service.
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 
@@ -90,9 +91,10 @@ HOLD_MINUTES = (15, 30, 60)
 WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST = 30, 24 * 60 * 60
 
 
-def actions_from(state: State | str, side: Side) -> list[str]:
-    """What ``side`` may do with a candidate in ``state``, in the order of the table."""
-    return [name for name, step in STEPS.items() if step.by == side and state in step.sources]
+@cache
+def actions_for(state: State | str, sides: frozenset[Side]) -> tuple[str, ...]:
+    """What any of ``sides`` may do with a candidate in ``state``, in the order of the table."""
+    return tuple(name for name, step in STEPS.items() if step.by in sides and state in step.sources)
 
 
 def is_next_wave_due(states: Iterable[State | str], *, is_late: bool) -> bool:

@@ -147,7 +147,7 @@ def note_fetched(actor: Actor, requests: Iterable[Request]) -> None:
         for request in requests
         for candidate in request.candidates.all()
         if candidate.hospital_id == actor.hospital_id
-        for alarm in candidate.alarms.all()
+        for alarm in candidate.calls
         if alarm.reached_at is None and alarm.failed_at is None
     ]
     if not waiting:

@@ -93,9 +93,11 @@ def _units(
     if capability:
         figures = figures.filter(capabilities__contains=[capability])
     units: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for capacity in figures.select_related("unit"):
-        hospital = capacity.unit.hospital_id
-        units[hospital].append(unit_row(capacity, is_stale=capacity.reported_at + hospitals[hospital]["figure_stale_after"] < now))
+    # Plain values: making objects of 1,200 figures takes longer than reading them.
+    for figure in figures.values(*_SHOWN, "unit", capacity=F("pk"), name=F("unit__name"), hospital=F("unit__hospital")):
+        hospital = figure.pop("hospital")
+        is_stale = figure["reported_at"] + hospitals[hospital]["figure_stale_after"] < now
+        units[hospital].append(_with_derived(figure, is_stale=is_stale))
     for rows in units.values():
         rows.sort(key=lambda row: (row["is_stale"], -row["available"], row["name"], row["category"]))
     return units
@@ -108,10 +110,16 @@ def with_held(figures: Any, now: datetime) -> Any:
 
 
 def unit_row(capacity: Capacity, *, is_stale: bool) -> dict[str, Any]:
-    """``capacity`` with ``held`` and its unit. An ADT feed may report more occupied than free while a bed is promised: never below zero."""
-    free = capacity.staffed - capacity.occupied - capacity.blocked - capacity.held
-    row = {name: getattr(capacity, name) for name in _SHOWN} | {"available": max(free, 0), "is_stale": is_stale}
-    return row | {"capacity": capacity.pk, "unit": capacity.unit_id, "name": capacity.unit.name}
+    """``capacity`` with ``held`` and its unit, as on the board."""
+    figure = {name: getattr(capacity, name) for name in _SHOWN}
+    where = {"capacity": capacity.pk, "unit": capacity.unit_id, "name": capacity.unit.name}
+    return _with_derived(figure | where, is_stale=is_stale)
+
+
+def _with_derived(figure: dict[str, Any], *, is_stale: bool) -> dict[str, Any]:
+    """An ADT feed may report more occupied than free while a bed is promised: never below zero."""
+    free = figure["staffed"] - figure["occupied"] - figure["blocked"] - figure["held"]
+    return figure | {"available": max(free, 0), "is_stale": is_stale}
 
 
 def distance_km(here: dict[str, Any], there: dict[str, Any]) -> float | None:

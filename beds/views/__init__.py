@@ -17,6 +17,7 @@ from backend.parsing import parsed
 from beds import access, serializers, services
 from beds.transitions import STEPS, Side
 from beds.views.http import IDEMPOTENCY_KEY, HttpRequest
+from beds.views.rows import candidate_row, request_detail, request_row
 from messaging.envelopes import read_envelope, read_epoch
 
 BY_PEOPLE = sorted(action for action, step in STEPS.items() if step.by != Side.CLOCK)
@@ -36,7 +37,7 @@ class RequestsView(APIView):
         found = services.read_requests(
             actor=request.actor, page=lambda listed: page.paginate_queryset(listed, request, view=self) or [], **wanted
         )
-        return page.get_paginated_response(serializers.RequestOut(found, many=True, context={"actor": request.actor}).data)
+        return page.get_paginated_response([request_row(one, request.actor) for one in found])
 
     @extend_schema(
         operation_id="create_request",
@@ -54,7 +55,7 @@ class RequestsView(APIView):
         made = services.create_request(
             actor=request.actor, request_id=request_id, need=need, asked=asked, role=role, wave_interval=interval
         )
-        return Response(serializers.RequestDetail(made, context={"actor": request.actor}).data, status=201)
+        return Response(request_detail(made, request.actor), status=201)
 
 
 class RequestView(APIView):
@@ -62,7 +63,7 @@ class RequestView(APIView):
     def get(self, request: HttpRequest, request_id: UUID) -> Response:
         """One request, each candidate with its history."""
         found = services.read_request(actor=request.actor, request_id=request_id)
-        return Response(serializers.RequestDetail(found, context={"actor": request.actor}).data)
+        return Response(request_detail(found, request.actor))
 
 
 class CancelView(APIView):
@@ -74,7 +75,7 @@ class CancelView(APIView):
         """End the request at every hospital asked."""
         services.cancel_request(actor=request.actor, request_id=request_id, **parsed(serializers.CancelIn, request.data))
         found = access.request_of(request.actor, request_id)
-        return Response(serializers.RequestDetail(found, context={"actor": request.actor}).data)
+        return Response(request_detail(found, request.actor))
 
 
 class StepView(APIView):
@@ -91,7 +92,7 @@ class StepView(APIView):
             raise NotFound
         details = parsed(serializers.StepIn, request.data)
         candidate = services.take_step(actor=request.actor, candidate_id=candidate_id, action=action, **details)
-        return Response(serializers.CandidateOut(candidate, context={"actor": request.actor}).data)
+        return Response(candidate_row(candidate, request.actor))
 
 
 def _asked(given: dict[str, Any]) -> services.Asked:
