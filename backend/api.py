@@ -23,7 +23,7 @@ from backend.flooding import count_to_record
 log = logging.getLogger(__name__)
 
 # Refused access is an event; a typo in a field is not.
-AUDITED_STATUSES = frozenset({401, 403, 404, 409, 410, 429})
+AUDITED_STATUSES = frozenset({401, 403, 404, 409, 410, 412, 429})
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:

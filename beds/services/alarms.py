@@ -126,7 +126,10 @@ def _decide(request: Request, candidate_id: UUID, *, alarm_id: int, found: Failu
         return False
     if isinstance(found, Failure):
         return fail(request, candidate, Alarm.objects.get(pk=alarm_id), found, database_now())
-    return _reached(request, alarm_id, found)
+    if not _reached(request, alarm_id, found):
+        return False
+    _record(request, candidate, Alarm.objects.get(pk=alarm_id), "alarm-reached")
+    return True
 
 
 def _reached(request: Request, alarm_id: int, at: datetime) -> bool:

@@ -18,12 +18,13 @@ from py_vapid import Vapid02
 from pytest_django import DjangoDbBlocker
 
 from audit.events import Event
-from audit.models import IndexEntry
+from audit.leaves import OPERATOR
 from audit.services import record
 from beds.models import Candidate
 from identity.models import Person
 from tests.audit.transactions import Watch
 from tests.audit.walk import ROWS, Attempt, Scene
+from tests.audit.walk.seen import last_event, told_since
 from tests.audit.walk.talks import SHORT, Said
 from tests.cast import Night
 from tests.identity.browser import Browser
@@ -68,15 +69,9 @@ def make_vapid(folder: Path) -> Path:
     return folder / "vapid.pem"
 
 
-def last_event() -> int:
-    newest = IndexEntry.objects.order_by("-event").values_list("event", flat=True).first()
-    return newest or 0
-
-
 def events_since(event: int, night: Night) -> list[str]:
-    names = {place.id: place.name for place in night.places}
-    found = IndexEntry.objects.filter(event__gt=event).order_by("event")
-    return [f"{entry.action}: {' '.join(sorted(names.get(id, 'new') for id in entry.hospitals)) or 'operator'}" for entry in found]
+    names = {place.id: place.name for place in night.places} | {OPERATOR: "operator"}
+    return [f"{told.action}: {' '.join(sorted(names.get(id, 'new') for id in told.logs))}" for told in told_since(event)]
 
 
 def status_of(attempt: Any, server: Server | None) -> int:

@@ -1,0 +1,208 @@
+"""What the clock and the operator's commands do leaves its events too, in the transaction that did it (see ``test_complete``).
+
+Tests share the tables, so a sweep may do what another test left to do: asserted is what it did to this test's own, and that no transaction
+of it wrote without an event. Every task of the schedule and every command that writes has a row.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as service
+from django.core.management import call_command
+from django.db import DatabaseError
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from audit.models import Export
+from audit.tasks import gather_cosignatures, integrate_audit, make_exports
+from beds.models import Alarm, Candidate
+from beds.tasks import sweep_overdue_requests
+from beds.transitions import ESCALATIONS_AT_MOST
+from identity.models import DutyRole, Unit
+from messaging.models import PendingPush, PushSubscription
+from messaging.tasks import deliver_pushes
+from tests.audit.bundles import publish
+from tests.audit.exporting import made
+from tests.audit.test_complete import events_since, make_vapid
+from tests.audit.transactions import Watch
+from tests.audit.walk import Scene
+from tests.audit.walk.seen import last_event
+from tests.beds.chains import half_a_minute_passes
+from tests.beds.test_waves import late
+from tests.cast import Night
+from tests.messaging.people import sent
+from tests.push_service import PushService
+
+Due = Callable[[Scene], None]
+
+
+class Row(NamedTuple):
+    """``due`` makes something due; ``events`` are among what the task then tells; ``besides``: tables that need none of it, and why."""
+
+    task: Callable[[], None]
+    due: Due
+    events: list[str]
+    besides: dict[str, str] = {}
+
+
+def held(scene: Scene) -> None:
+    scene.ward.asks("uni").at("uni", "acknowledge", "hold").run_out("uni")
+
+
+def overdue(scene: Scene) -> None:
+    scene.ward.asks("uni").overdue("uni")
+
+
+def raised_often(scene: Scene) -> None:
+    asked = scene.ward.asks("uni")
+    Candidate.objects.filter(pk=asked["uni"]).update(escalation=ESCALATIONS_AT_MOST)
+    asked.overdue("uni")
+
+
+def wave(scene: Scene) -> None:
+    late(scene.ward.asks("uni", "nord", waves=(1, 2), wave_interval=600))
+
+
+def closed_wave(scene: Scene) -> None:
+    asked = scene.ward.asks("uni", "nord", waves=(1, 2), wave_interval=600)
+    DutyRole.objects.filter(pk=scene.night.nord.role.id).update(closed_at=timezone.now())
+    late(asked)
+
+
+def silent_alarm(scene: Scene) -> None:
+    half_a_minute_passes(scene.ward.asks("uni"))
+
+
+def heard_alarm(scene: Scene) -> None:
+    asked = scene.ward.asks("uni")
+    PushSubscription.objects.create(device_id=scene.night.brandt.device_id, endpoint=f"https://push.example/{uuid4()}", p256dh="", auth="")
+    PushSubscription.objects.filter(device_id=scene.night.brandt.device_id).update(taken_at=timezone.now() + timedelta(seconds=1))
+    assert Alarm.objects.filter(candidate=asked["uni"]).exists()
+
+
+def recorded(scene: Scene) -> None:
+    assert scene.registrar.get("duty").status_code == 200
+
+
+def asked_export(scene: Scene) -> None:
+    recorded(scene)
+    publish(scene.night.kreis.id)
+    assert scene.registrar.post("audit/exports", {"format": "csv"}).status_code == 202
+
+
+def old_export(scene: Scene) -> None:
+    recorded(scene)
+    made(scene.registrar, "csv")
+    Export.objects.filter(hospital=scene.night.kreis.id).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def unsent_push(scene: Scene) -> None:
+    """To an endpoint that this deployment allows no more."""
+    body = {"endpoint": f"http://127.0.0.1:9/{uuid4()}", "keys": PushService("").keys()}
+    assert scene.night.brandt.post("push-subscriptions", body).status_code == 201
+    service.PUSH_HOSTS = []
+    sent(scene.night.adler, scene.talk)
+    PendingPush.objects.create(
+        subscription=PushSubscription.objects.get(endpoint=body["endpoint"]),
+        urgency="high",
+        not_before=timezone.now(),
+        owed_at=timezone.now(),
+    )
+
+
+PUSHED = {"messaging_receipt": "how far its phones were rung about it; that a person has it is messaging.deliver"}
+PROGRESS = {"audit_export": "how far the file is; its beginning, end and loss are events"}
+CLOCK = {
+    "audit.tasks.integrate_audit": [Row(integrate_audit, recorded, [])],
+    "audit.tasks.gather_cosignatures": [Row(gather_cosignatures, recorded, [])],
+    "audit.tasks.make_exports": [
+        Row(make_exports, asked_export, ["audit.begin_export: kreis", "audit.finish_export: kreis"], PROGRESS),
+        Row(make_exports, old_export, ["audit.expire_export: kreis"], PROGRESS),
+    ],
+    "beds.tasks.sweep_overdue_requests": [
+        Row(sweep_overdue_requests, held, ["beds.expire: kreis uni"]),
+        Row(sweep_overdue_requests, overdue, ["beds.escalate: kreis uni"]),
+        Row(sweep_overdue_requests, raised_often, ["beds.give_up: kreis uni"]),
+        Row(sweep_overdue_requests, wave, ["beds.ask_next: kreis nord", "messaging.admit: kreis nord"]),
+        Row(sweep_overdue_requests, closed_wave, ["beds.drop: kreis"]),
+        Row(sweep_overdue_requests, silent_alarm, ["beds.alarm_failed: kreis uni"]),
+        Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
+    ],
+    "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: operator"], PUSHED)],
+}
+ROWS = [pytest.param(row, id=row.due.__name__) for rows in CLOCK.values() for row in rows]
+
+
+@pytest.fixture(scope="module")
+def watch(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Watch]:
+    with django_db_blocker.unblock(), Watch.on() as watching:
+        yield watching
+
+
+@pytest.fixture
+def scene(night: Night, settings: Any, tmp_path: Path) -> Scene:
+    settings.PUSH_HOSTS, settings.VAPID_KEY_FILE = ["127.0.0.1"], make_vapid(tmp_path)
+    PushSubscription.objects.filter(ended_at=None).update(ended_at=timezone.now())
+    return Scene(night)
+
+
+def test_every_task_of_the_schedule_has_a_row() -> None:
+    assert {entry["task"] for entry in service.CELERY_BEAT_SCHEDULE.values()} == CLOCK.keys()
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_clock_tells_what_it_does(scene: Scene, watch: Watch, row: Row) -> None:
+    row.due(scene)
+    since = last_event()
+    watch.begin()
+
+    row.task()
+
+    told = events_since(since, scene.night)
+    assert [event for event in told if event in row.events] == row.events
+    assert watch.without_event(*row.besides) == []
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.values[0].events])
+def test_without_an_event_the_clock_does_nothing(scene: Scene, watch: Watch, row: Row) -> None:
+    """And does it when the log is back: nothing is lost."""
+    row.due(scene)
+    since = last_event()
+    watch.begin()
+
+    with watch.mute(), suppress(DatabaseError):
+        row.task()
+    assert watch.without_event(*row.besides) == []
+    PendingPush.objects.update(not_before=timezone.now())
+    row.task()
+
+    told = events_since(since, scene.night)
+    assert [event for event in told if event in row.events] == row.events
+
+
+def prepare(scene: Scene) -> None:
+    call_command("hospital_setup", f"neu-{uuid4().hex[:8]}", "Klinikum Neu", stdout=io.StringIO())
+
+
+def open_figures(scene: Scene, unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = f'{{"unit": "{unit.pk}", "category": "imc", "staffed": 2, "occupied": 1, "blocked": 0, "beds": ["5-1", "5-2"]}}'
+    monkeypatch.setattr("sys.stdin", io.StringIO(line))
+    call_command("open_capacities", stdout=io.StringIO())
+
+
+def test_the_operators_commands_tell_what_they_do(scene: Scene, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit.objects.create(hospital_id=scene.night.uni.id, name=f"ITS {uuid4()}")
+    since = last_event()
+    watch.begin()
+
+    prepare(scene)
+    open_figures(scene, unit, monkeypatch)
+
+    assert events_since(since, scene.night) == ["identity.prepare_hospital: new", "beds.open_figure: uni"]
+    assert watch.without_event() == []
