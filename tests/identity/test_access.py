@@ -19,6 +19,7 @@ TABLE = {
     "device-links": {"post": MEMBERS},
     "devices": {"get": MEMBERS},
     "devices/<uuid:device>/revoke": {"post": MEMBERS},
+    "me": {"get": MEMBERS, "patch": MEMBERS},
     "directory": {"get": MEMBERS},
     "statements": {"get": MEMBERS},
     "members/pending": {"get": REGISTRARS},

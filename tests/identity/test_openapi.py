@@ -14,5 +14,5 @@ def test_every_operation_is_described():
     assert not GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len(operations) == 29
+    assert len(document["paths"]) == len(urlpatterns)
     assert all(operation.get("description") for operation in operations)
