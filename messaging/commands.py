@@ -6,6 +6,7 @@ when refused. Only then does ``explain`` look why, with queries of its own, and 
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
@@ -101,6 +102,33 @@ def run(command: Command) -> Outcome:
     return outcome
 
 
+def run_all(commands: Sequence[Command]) -> list[Outcome]:
+    """``run`` for several in the caller's transaction: one savepoint, one query for the hospitals of all, a statement each. Where one of
+    them cannot be done, all are tried again singly, and the first that is refused says why.
+    """
+    hospitals = read_hospitals_of([command.conversation_id for command in commands])
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            outcomes = [_done(cursor, command, hospitals.get(command.conversation_id, ())) for command in commands]
+    except (IntegrityError, _Refused):
+        return [run(command) for command in commands]
+    for outcome in outcomes:
+        ring_after_commit(outcome.people, outcome.event)
+    return outcomes
+
+
+class _Refused(Exception):
+    """A statement gave no row."""
+
+
+def _done(cursor: Any, command: Command, hospitals: tuple[UUID, ...]) -> Outcome:
+    cursor.execute(command.sql, command.parameters(hospitals))
+    row = cursor.fetchone()
+    if row is None:
+        raise _Refused
+    return command.outcome(row)
+
+
 def explain(command: Command) -> Outcome:
     """Why the statement did nothing: ``command.explain``; where that finds no reason (a member joined meanwhile), the statement again.
 
@@ -157,8 +185,16 @@ def hospitals_of(conversation_id: UUID) -> tuple[UUID, ...]:
 
 
 def read_hospitals(conversation_id: UUID) -> tuple[UUID, ...]:
-    members = Member.objects.filter(conversation_id=conversation_id, removed_at=None)
-    return tuple(sorted(members.values_list("hospital_id", flat=True).distinct()))
+    return read_hospitals_of([conversation_id]).get(conversation_id, ())
+
+
+def read_hospitals_of(conversation_ids: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """One query; a conversation that does not exist is missing."""
+    members = Member.objects.filter(conversation__in=list(conversation_ids), removed_at=None)
+    found: dict[UUID, list[UUID]] = {}
+    for conversation, hospital in sorted(members.values_list("conversation_id", "hospital_id").distinct()):
+        found.setdefault(conversation, []).append(hospital)
+    return {conversation: tuple(hospitals) for conversation, hospitals in found.items()}
 
 
 def forget_hospitals(conversation_id: UUID) -> None:

@@ -20,8 +20,8 @@ from identity.actors import Actor
 from identity.services import current_keys
 from messaging import access
 from messaging.commands import read_hospitals
+from messaging.epochs import recipients_of
 from messaging.models import Acknowledgement, AwaitedMember, Conversation, Epoch, EpochWrap, Member, Message, Receipt
-from messaging.services import recipients_of
 from wardline_client.protocol.encoding import encode
 
 PAGE = 100

@@ -17,12 +17,12 @@ from beds.models import Candidate, EscalationStep, Request
 from beds.services.alarms import begin
 from beds.services.escalation import steps_of, targets, wait_before
 from beds.services.promises import database_now
-from beds.services.telling import mover, record_step, tell
+from beds.services.telling import mover, record_request, tell
 from beds.transitions import ACKNOWLEDGE_WITHIN, State
 from identity.actors import Actor
 from identity.models import DutyRole
 from messaging.envelopes import Envelope, SealedEpoch
-from messaging.services import create_conversation, send_message
+from messaging.services import NewConversation, create_conversations, send_messages
 
 ASKED_AT_MOST = 20
 
@@ -68,7 +68,7 @@ def create_request(
         Forbidden: ``actor.not_human``, ``role.not_on_duty``.
         Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``, ``request.waves``.
         Conflict: ``request.id_reused``, ``conversation.id_reused``.
-        DomainError: what ``create_conversation`` and ``send_message`` raise, ``epoch.stale_recipients`` above all.
+        DomainError: what ``create_conversations`` and ``send_messages`` raise, ``epoch.stale_recipients`` above all.
     """
     actor.require_human()
     role = actor.require_role(role)
@@ -81,11 +81,8 @@ def create_request(
     _open_conversations(actor, role, asked, chains)
     _store(request, candidates)
     begin([candidate for candidate in candidates if candidate.asked_at], now)
-    for candidate in candidates:
-        record_step(by=mover(actor, role), verb="request", request=request, candidate=candidate)
-    for one in asked:
-        if one.message is not None:
-            send_message(actor=actor, conversation_id=one.conversation, envelope=one.message)
+    record_request(by=mover(actor, role), request=request, candidates=candidates)
+    send_messages(actor=actor, envelopes={one.conversation: one.message for one in asked if one.message is not None})
     tell(request, candidates, by=mover(actor, role))
     return access.request_of(actor, request_id)
 
@@ -136,13 +133,13 @@ def _open_conversations(actor: Actor, role: UUID | None, asked: Sequence[Asked],
     """Members: the requester, the role acted in, the role asked; messaging adds the archives of both hospitals. Sealed to as well, and let
     in when their time comes: the role of a later wave, and those the asked role's chain leads to.
     """
-    for one in asked:
-        origin, destination = {actor.person_id} | ({role} if role else set()), {one.role}
-        members, awaited = (origin | destination, set()) if one.wave == 1 else (origin, destination)
-        given: dict[str, Any] = {"actor": actor, "id": one.conversation, "kind": "case", "epoch": one.epoch, "role": role}
-        _, is_new = create_conversation(members=members, awaited=awaited | targets(chains[one.role]), **given)
-        if not is_new:
-            raise Conflict("conversation.id_reused", "Each candidate has a conversation of its own.")
+    new = [_conversation({actor.person_id} | ({role} if role else set()), one, chains[one.role]) for one in asked]
+    create_conversations(actor=actor, new=new, kind="case", role=role)
+
+
+def _conversation(origin: set[UUID], one: Asked, chain: Sequence[EscalationStep]) -> NewConversation:
+    members, awaited = (origin | {one.role}, set()) if one.wave == 1 else (origin, {one.role})
+    return NewConversation(one.conversation, members, one.epoch, awaited | targets(chain))
 
 
 def _store(request: Request, candidates: list[Candidate]) -> None:

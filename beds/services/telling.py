@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from audit.events import CLOCK, Agent, Event
-from audit.services import record
+from audit.services import record, record_all
 from backend.realtime import ring_after_commit, ring_watching_after_commit
 from beds.access import hospitals_on_board
 from beds.models import Alarm, Candidate, Request, Urgency
@@ -47,18 +47,34 @@ def record_step(
     more: Mapping[str, str | int] | None = None,
 ) -> None:
     """``called``: the duty role an alarm was for; ``more``: codes and numbers of this step alone."""
-    detail: dict[str, str | int | list[str]] = {"state": str(candidate.state), **(more or {})}
+    detail: dict[str, str | int | list[str]] = dict(more or {})
     detail |= {"from": source} if source else {}
     detail |= {"reason": reason} if reason else {}
-    record(
-        event=Event(
-            action="beds." + verb.replace("-", "_"),
-            agent=by.agent,
-            hospitals=[request.origin_id, *([candidate.hospital_id] if candidate.asked_at else [])],
-            subjects={"request": request.pk, "candidate": candidate.pk} | ({"called": called} if called else {}),
-            detail=detail,
-            digest=digest,
-        )
+    record(event=_event(by, verb, request, candidate, detail, called=called, digest=digest))
+
+
+def record_request(*, by: Mover, request: Request, candidates: Iterable[Candidate]) -> None:
+    """The asking: an event for each candidate, in one statement."""
+    record_all(_event(by, "request", request, candidate, {}) for candidate in candidates)
+
+
+def _event(
+    by: Mover,
+    verb: str,
+    request: Request,
+    candidate: Candidate,
+    detail: dict[str, str | int | list[str]],
+    *,
+    called: UUID | None = None,
+    digest: bytes | None = None,
+) -> Event:
+    return Event(
+        action="beds." + verb.replace("-", "_"),
+        agent=by.agent,
+        hospitals=[request.origin_id, *([candidate.hospital_id] if candidate.asked_at else [])],
+        subjects={"request": request.pk, "candidate": candidate.pk} | ({"called": called} if called else {}),
+        detail={"state": str(candidate.state), **detail},
+        digest=digest,
     )
 
 

@@ -12,7 +12,7 @@ from django.db.transaction import TransactionManagementError
 from audit.events import Agent, Event
 from audit.leaves import OPERATOR, leaf_of
 from audit.models import IndexEntry, Pending, Recorded
-from audit.services import leaf_ctes, record, record_refused
+from audit.services import leaf_ctes, record, record_all, record_refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,6 +67,41 @@ def test_lands_in_the_log_of_every_hospital_it_concerns_with_the_same_bytes(hosp
 
     assert len(events_of(hospital)) == 1
     assert events_of(hospital) == events_of(other)
+
+
+def test_several_are_one_statement_and_each_is_as_if_it_were_alone(hospital, django_assert_num_queries):
+    other, person, role, subject = uuid4(), uuid4(), uuid4(), uuid4()
+    events = [
+        Event("beds.first", Agent(person=person, role=role), [hospital, other, hospital], subjects={"request": subject, "other": uuid4()}),
+        Event("beds.second", Agent(), [other], outcome="refused", detail={"code": 'a "quoted" \\ code'}),
+        Event("beds.third", None, [hospital]),
+    ]
+    with transaction.atomic(), django_assert_num_queries(1):
+        record_all(events)
+
+    assert [leaf["action"] for leaf in events_of(hospital)] == ["beds.first", "beds.third"]
+    assert [leaf["action"] for leaf in events_of(other)] == ["beds.first", "beds.second"]
+    ids = list(Pending.objects.filter(hospital__in=[hospital, other]).order_by("event").values_list("event", flat=True).distinct())
+    index = list(IndexEntry.objects.filter(event__in=ids).order_by("event"))
+    for entry, event in zip(index, events, strict=True):
+        leaf = json.loads(bytes(Recorded.objects.get(pk=entry.event_id).leaf))
+        assert (entry.action, entry.outcome, leaf["action"]) == (event.action, event.outcome, event.action)
+        assert (entry.hospitals, set(entry.subjects)) == (list(dict.fromkeys(event.hospitals)), set(event.subjects.values()))
+        assert entry.at.isoformat(timespec="microseconds").replace("+00:00", "Z") == leaf["at"]
+    assert [(entry.agent, entry.role) for entry in index] == [(person, role), (None, None), (None, None)]
+
+
+def test_several_go_with_their_transaction_too_and_none_is_nothing(hospital, django_assert_num_queries):
+    event = Event("beds.confirm", Agent(), [hospital])
+    with pytest.raises(TransactionManagementError):
+        record_all([event])
+    with transaction.atomic(), django_assert_num_queries(0):
+        record_all([])
+    with transaction.atomic():
+        record_all([event, event])
+        transaction.set_rollback(True)
+
+    assert events_of(hospital) == []
 
 
 def test_without_a_hospital_it_lands_in_the_operators_log():

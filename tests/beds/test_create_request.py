@@ -1,14 +1,20 @@
 """Asking several hospitals at once: all of it exists, or none."""
 
+import secrets
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from beds.models import Request
 from identity.models import Hospital
 from messaging.models import Conversation, Member, Message
-from wardline_client.protocol.encoding import decode
+from wardline_client.protocol.bodies import Text, format_body
+from wardline_client.protocol.encoding import decode, encode
+from wardline_client.protocol.messages import MessageHeader, seal_message
 
 
 def everything(body):
@@ -137,6 +143,56 @@ def test_one_refused_candidate_refuses_the_whole(night, ward):
 
     assert night.adler.post("requests", body).status_code == 400
     assert everything(body) == (0, 0, 0)
+
+
+def message_for(by, given, *, id=None, epoch=1):
+    """A first message as ``by``'s phone makes it, but for what is given; the server cannot tell that no key opens it."""
+    acting = {"by": by.id, "role": None, "device": by.device_id, "prev": None}
+    what = {"conversation": UUID(given["conversation"]["id"]), "epoch": epoch, "id": id or uuid4(), "attachments": ()}
+    header = MessageHeader(**what, **acting, at=timezone.now(), priority="stat")
+    message = seal_message(header=header, body=format_body(Text("Two lines.")), key=secrets.token_bytes(32), signing_key=by.device_key)
+    return {"h": encode(message.h), "c": encode(message.c), "s": encode(message.s)}
+
+
+@pytest.mark.parametrize(("changed", "code"), [({"id": UUID(int=7)}, "message.id_reused"), ({"epoch": 2}, "epoch.not_current")])
+def test_of_several_messages_the_one_that_cannot_be_stored_says_why(night, ward, changed, code):
+    body = ward.body("uni", "nord", "mitte")
+    body["candidates"][0]["message"] = message_for(night.adler, body["candidates"][0], id=UUID(int=7))
+    body["candidates"][1]["message"] = message_for(night.adler, body["candidates"][1], **changed)
+
+    answer = night.adler.post("requests", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert everything(body) == (0, 0, 0)
+
+
+def test_without_messages_the_conversations_are_there(night, ward):
+    body = ward.body("uni", "nord")
+    for candidate in body["candidates"]:
+        del candidate["message"]
+
+    assert night.adler.post("requests", body).status_code == 201
+    assert everything(body) == (1, 2, 0)
+
+
+def test_the_same_twice_at_once_is_asked_once(night, ward):
+    body = ward.body("uni", "nord")
+
+    answers = night.at_once(night.adler.posting("requests", body), night.adler.posting("requests", body))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert everything(body) == (1, 2, 2)
+
+
+def test_a_hospital_more_costs_one_statement_more(night, ward):
+    def statements(*hospitals):
+        body = ward.body(*hospitals)
+        with CaptureQueriesContext(connection) as caught:
+            assert night.adler.post("requests", body).status_code == 201
+        return len(caught)
+
+    # The first message to each is the one that sends any message, with all its checks.
+    assert statements("uni", "nord", "mitte") - statements("uni") == 2
 
 
 def test_keys_that_changed_are_said_so_that_the_phone_seals_again(night, ward):
