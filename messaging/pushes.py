@@ -27,6 +27,7 @@ from audit.events import CLOCK, Event
 from audit.services import record
 from backend.errors import Forbidden, Invalid, Unavailable
 from identity.actors import Actor
+from identity.models import Membership
 from messaging.models import PushSubscription
 from wardline_client.protocol.encoding import encode
 
@@ -114,7 +115,9 @@ def end_subscription(subscription_id: int) -> None:
     """The push service said it is gone."""
     with transaction.atomic():
         if PushSubscription.objects.filter(pk=subscription_id, ended_at=None).update(ended_at=timezone.now()):
-            record(event=Event(action="messaging.end_push", agent=CLOCK))
+            device = PushSubscription.objects.select_related("device").get(pk=subscription_id).device
+            hospitals = Membership.objects.filter(person=device.person_id).order_by("-created_at").values_list("hospital", flat=True)[:1]
+            record(event=Event("messaging.end_push", CLOCK, list(hospitals), subjects={"device": device.pk}))
 
 
 def _require_keys(p256dh: str, auth: str) -> None:

@@ -134,7 +134,7 @@ CLOCK = {
         Row(sweep_overdue_requests, silent_alarm, ["beds.alarm_failed: kreis uni"]),
         Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
     ],
-    "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: operator"], PUSHED)],
+    "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: uni"], PUSHED)],
 }
 ROWS = [pytest.param(row, id=row.due.__name__) for rows in CLOCK.values() for row in rows]
 
