@@ -1,4 +1,5 @@
 /** A stand-in for `Wardline` with invented people and hospitals. `?phase=` and `?as=` (`origin`, `destination`) choose what is shown. */
+import type { Audit, AuditEvent, AuditExport } from "../src/sync/audit";
 import type { RequestTemplate, Statistics, StatisticsQuery, StatisticsTotal } from "../src/sync/numbers";
 import type { Port } from "../src/features/port";
 import type {
@@ -173,13 +174,33 @@ function conversations(side: string): ConversationView[] {
   return [...mine, direct("c-direct-1", side === "origin" ? "p-weber" : "p-celik", side === "origin" ? "adler" : "uk", "Ja, passt.", 42, 2), direct("c-direct-2", "p-ost", "west", "Rückruf nach der Visite?", 1490)];
 }
 
+/** A log of three deeds and an export half made. */
+function audit(): Pick<Audit, keyof Audit> {
+  const event = (place: number, action: string, outcome: AuditEvent["outcome"] = "success"): AuditEvent => ({
+    place, at: minutesAgo(60 - place), action, outcome, hospitals: ["uk"], subjects: { request: "6f1c2b7e-0000-4000-8000-00000000000a" }, detail: { state: "confirmed" }, digest: null, leaf_hash: "5e".repeat(32),
+    agent: { person: "p-brandt", name: "Jonas Brandt", title: "Dr.", profession: "physician", hospital: "uk", role: "r-uk", device: null, method: "passkey", is_erased: false },
+  });
+  const made: AuditExport = {
+    id: "e1", format: "bundle", state: "running", wanted: {}, size: 48_211, is_mine: true, progress: { done: 12_000, total: 48_211, events: 12_000, bytes: 9_400_000 }, sha256: null,
+    created_at: minutesAgo(1), finished_at: null, expires_at: null, content_url: null,
+  };
+  const review = { id: "v1", since: minutesAgo(9000), until: minutesAgo(0), scope: "sign_ins", finding: "explained", action: "asked", subject: null, place: null, reviewer: "p-reg", reviewed_at: minutesAgo(30) };
+  return {
+    events: async () => ({ results: [event(3, "beds.confirm"), event(2, "api.refused", "refused"), event(1, "beds.create_request")], next: null }),
+    activity: async () => [{ hour: minutesAgo(120), events: 41, refused: 2, people: 6 }, { hour: minutesAgo(60), events: 9, refused: 0, people: 3 }], roster: async () => [],
+    reviews: async () => [review], addReview: async (given) => ({ ...given, reviewer: "p-reg", reviewed_at: minutesAgo(0) }),
+    exports: async () => [made], askExport: async () => made, export: async () => made, deleteExport: async () => undefined,
+    witnesses: async () => ({ signed: 48_211, shown: 48_205, results: [{ name: "hohenfeld", state: "late", size: 48_205, cosigned_at: minutesAgo(2), behind_seconds: 120 }] }), signedLog: async () => null,
+  };
+}
+
 export function inventedWardline(query: URLSearchParams): Port {
   const side = query.get("as") ?? "origin";
   const isEmpty = query.has("empty");
   const [me, hospital] = side === "registrar" ? ["p-reg", "uk"] : side === "destination" ? ["p-brandt", "uk"] : ["p-adler", "adler"];
   const session = new Cell<SessionState>({
     phase: (query.get("phase") ?? "open") as Phase, person: me, device: "d1", hospital, hospitalName: side === "origin" ? "Kreiskrankenhaus Auental" : "Universitätsklinikum Musterstadt",
-    isRegistrar: side === "registrar", rolesOnDuty: side === "registrar" ? [] : [`r-${hospital}`], fingerprint: FINGERPRINT, idleLockSeconds: 300, expiresAt: null, reason: query.has("idle") ? "idle" : null,
+    isRegistrar: side === "registrar", isLogReader: side === "registrar", rolesOnDuty: side === "registrar" ? [] : [`r-${hospital}`], fingerprint: FINGERPRINT, idleLockSeconds: 300, expiresAt: null, reason: query.has("idle") ? "idle" : null,
   });
   const requestsCell = new Cell(isEmpty ? [] : requests(side === "registrar" ? "destination" : side));
   const boardCell = new Cell(isEmpty ? [] : board());
@@ -232,7 +253,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     saveChain: async (saved) => { await done(); chain = { ...saved, version: saved.version + 1 }; return chain; },
     loadSettings: async () => settings,
     setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
-    templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
+    audit: audit(), templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
     undoFigure: async (each) => { await done(); return boardCell.value.flatMap((house) => house.units).find((one) => one.capacity === each.capacity) as BoardUnit; },
     figureHistory: async () => ({ since: minutesAgo(10_080), until: minutesAgo(0), is_thinned: false, points: [] }),
     singleBeds: async () => [], reportBed: async (bed) => ({ bed, figure: boardCell.value[0]?.units[0] as BoardUnit }),

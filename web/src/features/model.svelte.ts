@@ -8,7 +8,7 @@ import { attempt } from "./notices.svelte";
 import type { Port } from "./port";
 
 const NOBODY: SessionState = {
-  phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, rolesOnDuty: [], fingerprint: null,
+  phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, isLogReader: false, rolesOnDuty: [], fingerprint: null,
   idleLockSeconds: 0, expiresAt: null, reason: null,
 };
 

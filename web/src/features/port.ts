@@ -3,6 +3,7 @@
  *
  * Invariant: no screen fetches, decrypts or stores.
  */
+import type { Audit } from "../sync/audit";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -73,6 +74,9 @@ export interface Port {
   deleteTemplate(template: RequestTemplate): Promise<unknown>;
   statistics(query: StatisticsQuery): Promise<Statistics>;
   statisticsCsv(query: StatisticsQuery): Promise<Blob>;
+
+  /** The own hospital's log; throws while locked. */
+  readonly audit: Pick<Audit, keyof Audit>;
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;

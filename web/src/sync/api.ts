@@ -37,6 +37,8 @@ interface Call {
 }
 
 const BASE = "/api/v1";
+// What is not under it: the public side of the audit logs.
+const ELSEWHERE = ["/api/", "/audit/logs/"];
 // A refusal here is about somebody's link or invitation, not about this device: a stranger's link must not empty it.
 const STRANGERS = ["/enrolment", "/device-links/look", "/invitations/look"];
 const TIMEOUT_MS = 30_000;
@@ -79,6 +81,10 @@ export class Api {
     await this.#call({ method: "DELETE", path, headers, key: crypto.randomUUID() });
   }
 
+  async text(path: string): Promise<string> {
+    return (await this.#call({ method: "GET", path })).text();
+  }
+
   async blob(path: string): Promise<Blob> {
     return (await this.#call({ method: "GET", path })).blob();
   }
@@ -88,7 +94,7 @@ export class Api {
     if (type) sent.set("Content-Type", type);
     if (key) sent.set("Idempotency-Key", key);
     if (method !== "GET") sent.set("X-CSRFToken", cookie("csrftoken"));
-    const url = path.startsWith("/api/") ? path : BASE + path;
+    const url = ELSEWHERE.some((prefix) => path.startsWith(prefix)) ? path : BASE + path;
     const signal = AbortSignal.timeout(body instanceof Blob || path.endsWith("/content") ? BYTES_TIMEOUT_MS : TIMEOUT_MS);
     const answer = await fetch(url, { method, body: body ?? null, headers: sent, credentials: "same-origin", signal }).catch(() => null);
     if (!answer) throw new ApiError(0, { code: "network.offline", detail: "" });

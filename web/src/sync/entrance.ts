@@ -95,7 +95,8 @@ export class Entrance {
     this.#close();
     await store.putAccount({ ...account, idleLockSeconds: wire.idle_lock_seconds });
     const shown = { ...shownLocked(account), device: ring.device, fingerprint: await fingerprintOf(ring) };
-    const times = { idleLockSeconds: wire.idle_lock_seconds, expiresAt: wire.expires_at };
+    const isLogReader = wire.is_registrar || wire.is_auditor;
+    const times = { isLogReader, idleLockSeconds: wire.idle_lock_seconds, expiresAt: wire.expires_at };
     this.#shown.session.set({ ...NOBODY, ...shown, ...times, phase: wire.state === "active" ? "loading" : "pending" });
     this.#watch(wire);
     if (wire.state === "active") await this.#open(ring);

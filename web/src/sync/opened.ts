@@ -6,6 +6,7 @@
 import type { Bytes } from "../crypto";
 import type { AccountRow, LocalStore, OutboxRow } from "../store";
 import { type Api, ApiError } from "./api";
+import { Audit } from "./audit";
 import { Board } from "./board";
 import { Conversations } from "./conversations";
 import { Epochs, type Ground } from "./epochs";
@@ -34,6 +35,7 @@ export class OpenedSession {
   readonly board: Board;
   readonly office: Office;
   readonly numbers: Numbers;
+  readonly audit: Audit;
   readonly live: Live;
   #directoryAt = 0;
 
@@ -50,6 +52,7 @@ export class OpenedSession {
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board);
     this.office = new Office(this.ground, rootOf(account));
     this.numbers = new Numbers(this.ground);
+    this.audit = new Audit(api, ring.hospital);
     this.outbox = new Outbox(api, store, {
       sent: (row, answer) => this.#sent(row, answer),
       changed: (id) => this.conversations.changed(id ? [id] : []),

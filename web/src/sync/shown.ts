@@ -11,7 +11,7 @@ import type {
 } from "./types";
 
 export const NOBODY: SessionState = {
-  phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, rolesOnDuty: [], fingerprint: null,
+  phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, isLogReader: false, rolesOnDuty: [], fingerprint: null,
   idleLockSeconds: 0, expiresAt: null, reason: null,
 };
 

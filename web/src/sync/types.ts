@@ -34,6 +34,8 @@ export interface SessionState {
   /** Shown on the unlock screen before anything is opened. */
   hospitalName: string;
   isRegistrar: boolean;
+  /** May read the hospital's audit log, as an auditor or as a registrar: what the server said at unlocking. */
+  isLogReader: boolean;
   /** Duty roles held right now. */
   rolesOnDuty: string[];
   /** Six groups of five digits over both public keys; null before they are known. */

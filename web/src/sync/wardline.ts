@@ -6,6 +6,7 @@
  */
 import type { IdentityBody, RevocationReason } from "../crypto";
 import { Api, ApiError } from "./api";
+import type { Audit } from "./audit";
 import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "./numbers";
@@ -218,6 +219,11 @@ export class Wardline {
 
   async statisticsCsv(query: StatisticsQuery): Promise<Blob> {
     return this.#in.numbers.statisticsCsv(query);
+  }
+
+  /** Throws while locked. */
+  get audit(): Audit {
+    return this.#in.audit;
   }
 
   // --- duty, devices, registrar

@@ -6,6 +6,8 @@ export interface SessionWire {
   device: string | null;
   hospital: string | null;
   state: "anonymous" | "pending" | "active";
+  is_registrar: boolean;
+  is_auditor: boolean;
   expires_at: string | null;
   idle_lock_seconds: number;
   roles_on_duty: string[];

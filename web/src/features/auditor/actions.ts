@@ -1,0 +1,48 @@
+/** What the log calls a deed, in the reader's language. A code not known is shown as it came. */
+import { m } from "../../paraglide/messages";
+
+export const PARTS = ["identity", "beds", "messaging", "audit", "privacy", "api"] as const;
+export type Part = (typeof PARTS)[number];
+
+/** Those that a filter offers, by part. */
+export const ACTIONS: Record<Part, readonly string[]> = {
+  identity: [
+    "sign_in", "sign_out", "come_back", "unlock", "invite", "join", "approve_member", "end_member", "offer_link", "link_device", "revoke_device", "add_wrap",
+    "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
+    "set_up_hospital", "change_settings", "break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_settings",
+  ],
+  beds: [
+    "create_request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
+    "expire", "no_response", "escalate", "alarm_failed", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
+    "delete_template", "break_glass", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
+    "read_statistics", "export_statistics",
+  ],
+  messaging: [
+    "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "complete_attachment",
+    "subscribe_push", "end_push", "refused", "break_glass",
+  ],
+  audit: [
+    "search", "read_timeline", "read_disclosures", "read_break_glass", "read_sign_in_failures", "read_activity", "read_roster", "review", "list_reviews", "export",
+    "ask_export", "begin_export", "finish_export", "fail_export", "expire_export", "delete_export", "download_export", "read_export", "list_exports", "read",
+    "read_witnesses",
+  ],
+  privacy: ["erased", "break_glass"],
+  api: ["refused"],
+};
+
+const said = m as unknown as Record<string, (() => string) | undefined>;
+
+export const partWord = (part: Part): string => said[`audit_part_${part}`]?.() ?? part;
+
+export function actionWord(code: string): string {
+  const [part = "", verb = ""] = code.split(".");
+  return (said[`act_${part}_${verb}`] ?? said[`act_any_${verb}`])?.() ?? code;
+}
+
+export const subjectWord = (kind: string): string => said[`subject_${kind}`]?.() ?? kind;
+export const witnessWord = (state: string): string => said[`witness_${state}`]?.() ?? state;
+export const reviewWord = (kind: "scope" | "finding" | "action", code: string): string => said[`review_${kind}_${code}`]?.() ?? code;
+
+export const SCOPES = ["everything", "break_glass", "sign_ins", "disclosures", "exports", "people", "request"] as const;
+export const FINDINGS = ["nothing", "explained", "question", "incident"] as const;
+export const REVIEW_ACTIONS = ["none", "asked", "access_ended", "reported"] as const;
