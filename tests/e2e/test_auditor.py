@@ -64,13 +64,14 @@ def test_a_registrar_finds_what_was_just_done_and_takes_away_a_log_that_verifies
     desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
     desk.tap("tab-audit")
     expect(desk.page.get_by_test_id("audit-recorded")).to_have_count(1)
-    find(desk.page, "beds.create_request")
+    find(desk.page, "beds.request")
     desk.page.get_by_test_id("audit-event").first.click()
     expect(desk.page.locator("[data-testid=audit-subject][data-kind=request]")).to_have_text(asked)
     expect(desk.page.get_by_test_id("audit-event-sheet")).to_contain_text("Falk")
     desk.see("auditor-event-desk")
     desk.tap("follow-request")
-    expect(desk.page.get_by_test_id("audit-event").first).to_have_attribute("data-action", "beds.create_request")
+    expect(desk.page.locator("[data-action='beds.request']").first).to_be_visible()
+    expect(desk.page.get_by_test_id("audit-of")).to_contain_text(asked)
 
     desk.page.get_by_test_id("audit-to-disclosures").click()
     desk.page.locator(f"[data-testid=choose-request][data-request='{asked}']").click()

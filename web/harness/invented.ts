@@ -186,7 +186,7 @@ function audit(): Pick<Audit, keyof Audit> {
   };
   const review = { id: "v1", since: minutesAgo(9000), until: minutesAgo(0), scope: "sign_ins", finding: "explained", action: "asked", subject: null, place: null, reviewer: "p-reg", reviewed_at: minutesAgo(30) };
   return {
-    events: async () => ({ results: [event(3, "beds.confirm"), event(2, "api.refused", "refused"), event(1, "beds.create_request")], next: null }),
+    events: async () => ({ results: [event(3, "beds.confirm"), event(2, "api.refused", "refused"), event(1, "beds.request")], next: null }),
     activity: async () => [{ hour: minutesAgo(120), events: 41, refused: 2, people: 6 }, { hour: minutesAgo(60), events: 9, refused: 0, people: 3 }], roster: async () => [],
     reviews: async () => [review], addReview: async (given) => ({ ...given, reviewer: "p-reg", reviewed_at: minutesAgo(0) }),
     exports: async () => [made], askExport: async () => made, export: async () => made, deleteExport: async () => undefined,

@@ -7,18 +7,18 @@ export type Part = (typeof PARTS)[number];
 /** Those that a filter offers, by part. */
 export const ACTIONS: Record<Part, readonly string[]> = {
   identity: [
-    "sign_in", "sign_out", "come_back", "unlock", "invite", "join", "approve_member", "end_member", "offer_link", "link_device", "revoke_device", "add_wrap",
+    "sign_in", "sign_out", "come_back", "unlock", "invite", "look_invitation", "join", "approve_member", "end_member", "offer_link", "look_link", "link_device", "revoke_device", "add_wrap", "statement",
     "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
-    "set_up_hospital", "change_settings", "break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_settings",
+    "look_setup", "set_up_hospital", "change_settings", "break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_settings",
   ],
   beds: [
-    "create_request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
+    "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
     "expire", "no_response", "escalate", "alarm_failed", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
     "delete_template", "break_glass", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
     "read_statistics", "export_statistics",
   ],
   messaging: [
-    "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "complete_attachment",
+    "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "store_chunk", "complete_attachment",
     "subscribe_push", "end_push", "refused", "break_glass",
   ],
   audit: [
