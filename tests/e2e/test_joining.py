@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
+from demo.cast import ICU
 from tests.e2e.browser import Phone, Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
@@ -74,22 +75,29 @@ def test_duty_is_handed_over_and_taken_over_in_two_taps(running: Running, collea
     yilmaz = phones.linked("yilmaz", colleagues.link("yilmaz"))
     for phone in (brandt, yilmaz):
         phone.page.goto(f"{running.address}/#/duty")
-        phone.page.get_by_test_id("duty").wait_for()
-    if brandt.page.get_by_test_id("duty-hand-over").count() == 0:
-        brandt.tap("duty-take")
-        brandt.tap("take-confirm")
-    expect(brandt.page.get_by_test_id("duty-hand-over")).to_be_visible()
+        expect(coordination(phone)).to_be_visible()
+    if coordination(brandt).get_by_test_id("duty-hand-over").count() == 0:
+        take(brandt)
 
-    yilmaz.tap("duty-take")
-    yilmaz.tap("take-confirm")
+    take(yilmaz)
 
-    expect(yilmaz.page.get_by_test_id("duty-hand-over")).to_be_visible()
-    expect(brandt.page.get_by_test_id("duty-take")).to_be_visible()
+    expect(coordination(brandt).get_by_test_id("duty-take")).to_be_visible()
     yilmaz.see("duty-taken")
 
-    yilmaz.tap("duty-hand-over")
+    coordination(yilmaz).get_by_test_id("duty-hand-over").click()
     offered = yilmaz.page.get_by_test_id("hand-over-to")
     expect(offered).to_have_count(1)  # Vogt is a colleague, but not eligible for this role
     expect(offered).to_contain_text("Brandt")
     offered.click()
-    expect(brandt.page.get_by_test_id("duty-hand-over")).to_be_visible()
+    expect(coordination(brandt).get_by_test_id("duty-hand-over")).to_be_visible()
+
+
+def coordination(phone: Phone) -> Locator:
+    """The role that answers for intensive care; the background's stands beside it."""
+    return phone.page.get_by_test_id("duty-role").filter(has_text=ICU)
+
+
+def take(phone: Phone) -> None:
+    coordination(phone).get_by_test_id("duty-take").click()
+    phone.tap("take-confirm")
+    expect(coordination(phone).get_by_test_id("duty-hand-over")).to_be_visible()

@@ -31,10 +31,12 @@ def redis_traffic(url: str) -> Iterator[RedisTraffic]:
         stopped = threading.Event()
         thread = threading.Thread(target=_follow, args=(monitor, seen, stopped), daemon=True)
         thread.start()
-        yield seen
-        stopped.set()
-        client.ping()
-        thread.join(5)
+        try:
+            yield seen
+        finally:  # also when the story breaks off: its own error is the one to read
+            stopped.set()
+            client.ping()
+            thread.join(5)
 
 
 def _follow(monitor: redis.client.Monitor, seen: RedisTraffic, stopped: threading.Event) -> None:
