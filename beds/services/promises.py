@@ -47,11 +47,11 @@ def place_hold(*, candidate: Candidate, offer: Offer) -> Hold:
     now = database_now()
     live = list(live_holds(now).filter(capacity=capacity).values_list("place", "bed_id"))
     if len(live) >= capacity.staffed - capacity.occupied - capacity.blocked:
-        raise Conflict("capacity.full", "Every staffed bed of this figure is occupied, blocked or promised.")
+        raise _taken("capacity.full", "Every staffed bed of this figure is occupied, blocked or promised.")
     if capacity.is_by_bed and bed is None:
         bed = _free_bed(capacity, {held for _, held in live if held})
     if bed and (bed.status != Bed.Status.UNOCCUPIED or bed.pk in {held for _, held in live}):
-        raise Conflict("bed.taken", "This bed is not free or already promised.")
+        raise _taken("bed.taken", "This bed is not free or already promised.")
     taken = {place for place, _ in live}
     place = next(number for number in count() if number not in taken)
     until = now + timedelta(minutes=offer.minutes)
@@ -64,12 +64,17 @@ def mismatch(member: str, state: str) -> Conflict:
     return Conflict("promise.mismatch", detail, member=member, state=str(state))
 
 
+def _taken(code: str, detail: str) -> Conflict:
+    """The hold is not made, and the candidate stays what every hold begins with."""
+    return Conflict(code, detail, state=State.ACKNOWLEDGED.value)
+
+
 def _free_bed(capacity: Capacity, promised: set[UUID]) -> Bed:
     """Where beds are counted singly, a promise is of one of them, named or not."""
     free = Bed.objects.filter(unit=capacity.unit_id, category=capacity.category, status=Bed.Status.UNOCCUPIED).exclude(pk__in=promised)
     found = free.select_for_update().order_by("label").first()
     if found is None:
-        raise Conflict("capacity.full", "Every bed of this unit is occupied, closed or promised.")
+        raise _taken("capacity.full", "Every bed of this unit is occupied, closed or promised.")
     return found
 
 

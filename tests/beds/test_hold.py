@@ -47,7 +47,7 @@ def test_the_last_bed_is_promised_and_no_further(ward):
 
     answer = late.take("uni", "hold")
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "capacity.full")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "capacity.full", "acknowledged")
     assert late.states() == {"uni": "acknowledged"}
     assert late.history("uni") == ["acknowledge"]
     assert ward.figure("uni")["available"] == 0
@@ -78,7 +78,7 @@ def test_a_single_bed_is_held_once(night, ward, ready):
 
     answer = second.take("uni", "hold", bed=str(bed.pk))
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "bed.taken")
+    assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (409, "bed.taken", "acknowledged")
     assert second.take("uni", "hold").status_code == 200
 
 

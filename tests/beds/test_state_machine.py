@@ -328,7 +328,7 @@ class Workflow(RuleBasedStateMachine):
     def is_refusal(answer, refused):
         if answer.status_code != refused.status:
             return False
-        return refused.state is None or answer.json()["state"] == refused.state
+        return refused.state is None or answer.json().get("state") == refused.state
 
     def tables(self):
         ids = [asked.id for asked in self.asked]
