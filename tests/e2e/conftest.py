@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser
 
+from demo.cast import BACKGROUND, ICU
 from tests.e2e.browser import CHROMIUM_ARGUMENTS, Phones, system_chromium
 from tests.e2e.colleagues import Colleagues
 
@@ -138,6 +140,18 @@ def colleagues(running: Running) -> Iterator[Colleagues]:
     people = Colleagues(running.address, running.state / "demo")
     yield people
     people.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def calm(colleagues: Colleagues) -> None:
+    """A module begins as the night does: nothing open that could call anybody, and everybody in the role of the story."""
+    for physician in (colleagues.account("adler"), colleagues.account("falk")):
+        for request in physician.beds.requests("open"):
+            on_the_way = any(candidate["state"] == "in-transit" for candidate in request["candidates"])
+            if request["requester"] == str(physician.person) and not on_the_way:
+                physician.beds.cancel(UUID(request["id"]), "other")
+    for name, role in (("brandt", ICU), ("yilmaz", BACKGROUND)):
+        colleagues.account(name).take_duty(UUID(colleagues.world["roles"][f"hohenfeld/{role}"]))
 
 
 @pytest.fixture

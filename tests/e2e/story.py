@@ -35,6 +35,7 @@ class Night:
     opened: bytes = b""
     receipts: list[bytes] = field(default_factory=list)
     taps: int = 0
+    hold_clock: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
     def play(self) -> None:
@@ -123,6 +124,10 @@ class Night:
     def confirm_and_identify(self) -> None:
         confirm = self.adler.page.get_by_test_id("confirm").first
         expect(confirm).to_be_visible()
+        left = self.adler.page.get_by_test_id("hold-clock").first.locator("b")
+        self.hold_clock.append(left.inner_text())
+        expect(left).not_to_have_text(self.hold_clock[0])
+        self.hold_clock.append(left.inner_text())
         self.see("offered")
         confirm.click()
         self.adler.page.goto(self.adler.page.url.split("#")[0] + "#/")

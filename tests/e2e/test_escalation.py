@@ -19,12 +19,7 @@ NOTE = "Pflaumenkuchennotiz, seit einer Stunde beatmet"
 
 @pytest.fixture
 def role(colleagues: Colleagues) -> UUID:
-    """Hohenfeld's duty role, whose chain leads to the background consultant, Dr. Yılmaz; nothing else is open that could call her."""
-    adler = colleagues.account("adler")
-    for request in adler.beds.requests("open"):
-        if request["requester"] == str(adler.person):
-            adler.beds.cancel(UUID(request["id"]), "other")
-    colleagues.account("yilmaz").take_duty(UUID(colleagues.world["roles"][f"hohenfeld/{BACKGROUND}"]))
+    """Hohenfeld's duty role, whose chain leads to the background consultant, Dr. Yılmaz."""
     return UUID(colleagues.world["roles"][f"hohenfeld/{ICU}"])
 
 
