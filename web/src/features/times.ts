@@ -48,9 +48,9 @@ export function ageOf(iso: string, now: number): string {
   return m.age_days({ n: Math.floor(age / DAY) });
 }
 
-/** `4:09`, or `2 h 05` above an hour; never below zero. */
+/** `4:09`, or `2 h 05` above an hour; never below zero, and never more than is left although the page looks at its clock once a second. */
 export function countdown(iso: string, now: number): string {
-  const left = Math.max(0, Math.ceil((Date.parse(iso) - now) / 1000));
+  const left = Math.max(0, Math.floor((Date.parse(iso) - now) / 1000));
   const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
   const two = (value: number): string => String(value).padStart(2, "0");
   return hours ? `${hours} h ${two(minutes)}` : `${minutes}:${two(seconds)}`;
