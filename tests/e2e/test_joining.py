@@ -17,12 +17,18 @@ def join(phone: Phone, link: str) -> str:
     """Take up an invitation and keep the recovery code; gives the fingerprint the newcomer sees."""
     phone.page.goto(link)
     phone.tap("join-button")
+    keep_code(phone, "join-recovery-code")
+    return phone.page.get_by_test_id("fingerprint").inner_text()
+
+
+def keep_code(phone: Phone, picture: str) -> str:
+    """Write down the code that is shown, and type its last group back."""
     shown = phone.page.get_by_test_id("recovery-code").inner_text()
-    phone.see("join-recovery-code")
+    phone.see(picture)
     phone.tap("recovery-written")
     phone.page.get_by_test_id("recovery-last").fill(re.split(r"[\s-]+", shown.strip())[-1])
     phone.tap("recovery-confirm")
-    return phone.page.get_by_test_id("fingerprint").inner_text()
+    return shown
 
 
 def test_a_newcomer_waits_until_the_registrar_has_compared_and_approved(running: Running, colleagues: Colleagues, phones: Phones) -> None:

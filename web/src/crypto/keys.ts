@@ -85,6 +85,11 @@ export async function signingKeyFromSeed(seed: Bytes): Promise<SigningKey> {
   return { privateKey, publicKey: Uint8Array.from(binary, (c) => c.charCodeAt(0)) };
 }
 
+/** A hospital's root key, from the 16 bytes of its printed code (section 3). */
+export async function rootKey(code: Bytes): Promise<SigningKey> {
+  return signingKeyFromSeed(await hkdf(code, utf8("wardline/1 root")));
+}
+
 /** A device's own key: made here, not extractable, and able to live in IndexedDB. */
 export async function makeDeviceKey(): Promise<SigningKey> {
   const pair = (await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;

@@ -10,6 +10,8 @@ import { openOnce, sealOnce } from "./keys";
 
 const FRAGMENT = /^.*#\/(link|join)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
 
+const SETUP = /^.*#\/setup\/([A-Za-z0-9_-]{1,128})$/s;
+
 /** What the new device learns from the old one. */
 export interface LinkPayload {
   person: string;
@@ -38,6 +40,13 @@ export function parseFragment(address: string): LinkFragment {
   const [, kind, token, value] = FRAGMENT.exec(address.trim()) ?? [];
   if (!kind || !token || !value) throw new ProtocolError("header.malformed", "not a link");
   return { kind: kind as "link" | "join", token, value: unb64u(value, 32) };
+}
+
+/** The token of a set-up address, which carries nothing else: the root is made by who opens it. Throws `header.malformed`. */
+export function parseSetup(address: string): string {
+  const [, token] = SETUP.exec(address.trim()) ?? [];
+  if (!token) throw new ProtocolError("header.malformed", "not a set-up address");
+  return token;
 }
 
 export function formatLink(token: string, secret: Bytes): string {

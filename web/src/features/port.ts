@@ -4,6 +4,7 @@
  * Invariant: no screen fetches, decrypts or stores.
  */
 import type { Audit } from "../sync/audit";
+import type { Founder, Founding } from "../sync/founding";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -11,6 +12,7 @@ import type {
   SingleBed,
 } from "../sync/types";
 
+export type { Founder, Founding };
 export interface Invitation { hospital: { id: string; name: string }; name: string; title: string; profession: string; person: string }
 export interface Address { address: string; expiresAt: string }
 export interface Picture { blob: Blob; width: number; height: number }
@@ -40,6 +42,8 @@ export interface Port {
   start(): Promise<unknown>;
   lookAtInvitation(address: string): Promise<Invitation>;
   join(address: string, label: string): Promise<{ recoveryCode: string; fingerprint: string }>;
+  beginFounding(address: string): Promise<Founding>;
+  found(founding: Founding, founder: Founder, label: string): Promise<unknown>;
   acceptLink(address: string, label: string): Promise<unknown>;
   unlock(): Promise<unknown>;
   recover(code: string): Promise<unknown>;

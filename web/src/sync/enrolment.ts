@@ -1,5 +1,5 @@
 /**
- * How a browser becomes a device: by invitation (a new person) or by link (a further device).
+ * How a browser becomes a device: by invitation (a new person) or by link (a further device). Founding a hospital is in `founding.ts`.
  *
  * Invariant: seeds and device keys are made or opened here and leave only wrapped; the server gets the invitation's token, never what
  * follows it in the fragment.
@@ -34,7 +34,7 @@ export interface Enrolled {
 interface WrapWire { kind: "passkey" | "device" | "recovery"; wrap: string; share: string }
 
 /** Who a device belongs to, and the keys that say so. */
-interface Belonging { person: string; hospital: string; seed: Bytes; keys: PrincipalKeys }
+export interface Belonging { person: string; hospital: string; seed: Bytes; keys: PrincipalKeys }
 
 export async function lookAtInvitation(api: Api, address: string): Promise<InvitationLook> {
   const { token } = parseLinkOf("join", address);
@@ -85,17 +85,17 @@ export async function acceptLink(api: Api, address: string, label: string): Prom
   return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
 }
 
-async function passkeyFor(api: Api, token: string, purpose: "join" | "link"): Promise<Passkey> {
+export async function passkeyFor(api: Api, token: string, purpose: "join" | "link" | "setup"): Promise<Passkey> {
   const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/enrolment/options", { token, purpose });
   return createPasskey(publicKey);
 }
 
 /** An answer lost on the way must not lose the invitation: if the server has the device by now, it is done; else the same request again. */
-async function enrol(api: Api, body: { device: { id: string }; [more: string]: unknown }): Promise<SessionWire> {
+export async function enrol(api: Api, body: { device: { id: string }; [more: string]: unknown }, path = "/enrolment"): Promise<SessionWire> {
   const key = crypto.randomUUID();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await api.post<SessionWire>("/enrolment", body, key);
+      return await api.post<SessionWire>(path, body, key);
     } catch (error) {
       if (!(error instanceof ApiError && error.isPassing) || attempt === 4) throw error;
       await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
@@ -110,7 +110,7 @@ function onlyPassing(error: unknown): null {
   throw error;
 }
 
-async function makeDevice(belonging: Belonging, passkey: Passkey, label: string) {
+export async function makeDevice(belonging: Belonging, passkey: Passkey, label: string) {
   const { person, hospital, keys } = belonging;
   const id = crypto.randomUUID();
   const key = await makeDeviceKey();
@@ -133,12 +133,12 @@ function deviceRow(id: string, label: string, key: SigningKey, local: LocalSecre
   return { id, label, privateKey, publicKey, secretKey: local?.key ?? null, secret: local && { nonce: local.nonce, sealed: local.sealed } };
 }
 
-async function wrapped(kind: WrapWire["kind"], { seed, person }: Belonging, secret: Bytes): Promise<WrapWire> {
+export async function wrapped(kind: WrapWire["kind"], { seed, person }: Belonging, secret: Bytes): Promise<WrapWire> {
   const share = random(32);
   return { kind, wrap: b64u(await wrapSeed(kind, seed, secret, share, person)), share: b64u(share) };
 }
 
-function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, credential: string, session: SessionWire): AccountRow {
+export function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, credential: string, session: SessionWire): AccountRow {
   return { person, hospital, hospitalName, credential, idleLockSeconds: session.idle_lock_seconds, pins: [[hospital, root]] };
 }
 

@@ -7,6 +7,7 @@ import { fingerprint } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
 import { acceptLink, type Enrolled, join } from "./enrolment";
+import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
 import { Keyring } from "./keyring";
 import { onlyApi, OpenedSession } from "./opened";
@@ -47,6 +48,10 @@ export class Entrance {
     const enrolled = await join(this.#api, address, label);
     const ring = await this.#enrolled(enrolled);
     return { recoveryCode: enrolled.recoveryCode ?? "", fingerprint: await fingerprintOf(ring) };
+  }
+
+  async found(founding: Founding, founder: Founder, label: string): Promise<void> {
+    await this.#enrolled(await found(this.#api, founding, founder, label));
   }
 
   async acceptLink(address: string, label: string): Promise<void> {

@@ -9,6 +9,7 @@ import { Api, ApiError } from "./api";
 import type { Audit } from "./audit";
 import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
+import { beginFounding, type Founder, type Founding } from "./founding";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "./numbers";
 import { Value } from "./observable";
 import type { Address } from "./office";
@@ -57,6 +58,14 @@ export class Wardline {
 
   async join(address: string, label: string): Promise<{ recoveryCode: string; fingerprint: string }> {
     return this.#entrance.join(address, label);
+  }
+
+  beginFounding(address: string): Promise<Founding> {
+    return beginFounding(this.#api, address);
+  }
+
+  async found(founding: Founding, founder: Founder, label: string): Promise<void> {
+    return this.#entrance.found(founding, founder, label);
   }
 
   async acceptLink(address: string, label: string): Promise<void> {

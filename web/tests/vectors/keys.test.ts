@@ -15,6 +15,7 @@ import {
   parseRecoveryCode,
   principalKeys,
   profileDigest,
+  rootKey,
   sealHistory,
   signingKeyFromSeed,
   unb64u,
@@ -53,6 +54,9 @@ describe("hpke", () => {
 });
 
 describe("keys", () => {
+  test.each(vectors("keys", "roots"))("root: $name", async (v) => {
+    expect(b64u((await rootKey(parseRecoveryCode(v["code"] ?? "?"))).publicKey)).toBe(v["sign_public"]);
+  });
   test.each(vectors("keys", "principals"))("principal: $name", async (v) => {
     const { kem, sign } = await principalKeys(bin(v["seed"]));
     expect([b64u(kem.publicKey), b64u(await keyId(kem.publicKey))]).toEqual([v["kem_public"], v["kem_kid"]]);
