@@ -15,6 +15,7 @@ from django.db import connection
 from audit.keys import signing_key
 from audit.policy import read_policy
 from audit.published import last_published
+from backend.roles import has_too_much
 
 WITNESS_PATIENCE_SECONDS = 60
 PATIENCE_SECONDS = 10  # the worker comes every second; what waits longer waits for nobody
@@ -99,6 +100,7 @@ class Status:
 
     pending: int
     oldest_seconds: float
+    is_append_only: bool
     has_key: bool
     has_policy: bool
     logs: list[LogStatus]
@@ -106,13 +108,16 @@ class Status:
 
     @property
     def problems(self) -> list[tuple[str, UUID | None]]:
-        """``(code, log)``; no log where it concerns all. ``unsequenced``: nobody sequences. ``no_key``: nobody can sign.
+        """``(code, log)``; no log where it concerns all. ``unsequenced``: nobody sequences. ``one_role``: who asks could change the
+        log's tables, so owner and service are not separate. ``no_key``: nobody can sign.
         ``no_policy``: AUDIT_POLICY_FILE cannot be read. ``witness_...``: as ``WitnessStatus.state``."""
         return list(self._problems())
 
     def _problems(self) -> Iterator[tuple[str, UUID | None]]:
         if self.oldest_seconds > PATIENCE_SECONDS:
             yield "unsequenced", None
+        if not self.is_append_only:
+            yield "one_role", None
         if not self.has_key:
             yield "no_key", None
         if not self.has_policy:
@@ -126,6 +131,7 @@ def status() -> Status:
     with connection.cursor() as cursor:
         cursor.execute(_PENDING)
         pending, oldest = cursor.fetchone()
+        is_append_only = not has_too_much(cursor)
         cursor.execute(_LOGS)
         logs = [
             LogStatus(log, hospital, size, signed or 0, signed_at, unsigned, last_published(log)[0])
@@ -135,7 +141,15 @@ def status() -> Status:
         witnesses, has_policy = witness_status(), True
     except ImproperlyConfigured:
         witnesses, has_policy = [], False
-    return Status(pending=pending, oldest_seconds=oldest, has_key=_has_key(), has_policy=has_policy, logs=logs, witnesses=witnesses)
+    return Status(
+        pending=pending,
+        oldest_seconds=oldest,
+        is_append_only=is_append_only,
+        has_key=_has_key(),
+        has_policy=has_policy,
+        logs=logs,
+        witnesses=witnesses,
+    )
 
 
 def witness_status() -> list[WitnessStatus]:

@@ -69,9 +69,10 @@ def sweep_waves() -> int:
 def _due(now: datetime) -> list[UUID]:
     """As ``is_next_wave_due``, in SQL: a request that somebody is dealing with is not looked at again and again."""
     theirs = Candidate.objects.filter(request=OuterRef("pk"))
+    has_next = Exists(theirs.filter(state=State.DRAFT))
     is_held_back = Exists(theirs.filter(state__in=ENGAGED | COMMITTED))
     is_time = Q(next_wave_at__lte=now) | ~Exists(theirs.filter(state=State.SUBMITTED))
-    due = Request.objects.filter(~is_held_back & is_time, next_wave_at__isnull=False)
+    due = Request.objects.filter(has_next & ~is_held_back & is_time, next_wave_at__isnull=False)
     return list(due.order_by("next_wave_at").values_list("pk", flat=True)[:BATCH])
 
 

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from psycopg.errors import InsufficientPrivilege
 
+from audit.status import status
 from audit.witnessing import gather
 from backend import roles
 from tests.audit.conftest import Hospital
@@ -211,3 +212,9 @@ def test_another_hospital_is_written_by_the_same_role(role):
         each.writes(2)
         each.publishes()
         assert len(each.leaves()) == 2
+
+
+def test_audit_status_says_when_owner_and_service_are_one(role):
+    assert ("one_role", None) in status().problems
+    with as_role(role):
+        assert ("one_role", None) not in status().problems

@@ -389,6 +389,11 @@ def test_the_last_draft_cancelled_ends_the_waiting(asked):
     asked.at("mitte", "cancel")
     assert next_wave_in(asked) is None
 
+    Request.objects.filter(pk=asked.id).update(next_wave_at=timezone.now())
+    sweep()
+    assert next_wave_in(asked) is not None, "the clock writes no column without an event"
+    Request.objects.filter(pk=asked.id).update(next_wave_at=None)
+
     asked.at("uni", "decline")
 
     assert Request.objects.get(pk=asked.id).closed_at is not None

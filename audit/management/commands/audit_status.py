@@ -13,6 +13,7 @@ from audit.status import LogStatus, Status, WitnessStatus, status
 
 SENTENCES = {
     "unsequenced": "Events have been waiting for their place in a log: is the worker running?",
+    "one_role": "The role of DATABASE_URL could change the audit log: owner and service have to be two (docs/operations.md).",
     "no_key": "AUDIT_KEY_FILE holds no usable key, so nothing can be signed.",
     "no_policy": "AUDIT_POLICY_FILE cannot be read, so no witness is asked.",
     "witness_fork": "A witness holds another history of this log. Find out which is right before anything else.",
@@ -50,6 +51,7 @@ def _facts(found: Status) -> dict[str, Any]:
 
 def _lines(found: Status) -> list[str]:
     lines = [f"waiting: {found.pending} events, the oldest for {found.oldest_seconds:.0f} s"]
+    lines.append(f"the service's role can {'only add to' if found.is_append_only else 'CHANGE'} the logs")
     lines += [_line(log) for log in found.logs]
     lines += [_witness_line(witness) for witness in found.witnesses]
     lines += [f"! {log or 'all logs'}: {code}. {SENTENCES[code]}" for code, log in found.problems]
