@@ -254,6 +254,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     saveChain: async (saved) => { await done(); chain = { ...saved, version: saved.version + 1 }; return chain; },
     loadSettings: async () => settings,
     setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
+    registry: { appointAuditor: done, endAuditor: done },
     audit: audit(), templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
     undoFigure: async (each) => { await done(); return boardCell.value.flatMap((house) => house.units).find((one) => one.capacity === each.capacity) as BoardUnit; },
     figureHistory: async () => ({ since: minutesAgo(10_080), until: minutesAgo(0), is_thinned: false, points: [] }),

@@ -5,6 +5,7 @@
  */
 import type { Audit } from "../sync/audit";
 import type { Founder, Founding } from "../sync/founding";
+import type { Registry } from "../sync/registry";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -81,6 +82,8 @@ export interface Port {
 
   /** The own hospital's log; throws while locked. */
   readonly audit: Pick<Audit, keyof Audit>;
+  /** What registrars decide; throws while locked. */
+  readonly registry: Pick<Registry, keyof Registry>;
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;

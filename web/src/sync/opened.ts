@@ -17,6 +17,7 @@ import { Numbers } from "./numbers";
 import { Office } from "./office";
 import { Outbox } from "./outbox";
 import { Reading } from "./reading";
+import { Registry } from "./registry";
 import { Requests } from "./requests";
 import { Sending } from "./sending";
 import { Trust } from "./trust";
@@ -36,6 +37,7 @@ export class OpenedSession {
   readonly office: Office;
   readonly numbers: Numbers;
   readonly audit: Audit;
+  readonly registry: Registry;
   readonly live: Live;
   #directoryAt = 0;
 
@@ -53,6 +55,7 @@ export class OpenedSession {
     this.office = new Office(this.ground, rootOf(account));
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
+    this.registry = new Registry(api);
     this.outbox = new Outbox(api, store, {
       sent: (row, answer) => this.#sent(row, answer),
       changed: (id) => this.conversations.changed(id ? [id] : []),

@@ -15,6 +15,7 @@ import { Value } from "./observable";
 import type { Address } from "./office";
 import type { OpenedSession } from "./opened";
 import { enablePush } from "./push";
+import type { Registry } from "./registry";
 import type { ActDetails } from "./requests";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
@@ -236,6 +237,11 @@ export class Wardline {
   }
 
   // --- duty, devices, registrar
+
+  /** Throws while locked. */
+  get registry(): Registry {
+    return this.#in.registry;
+  }
 
   async takeDuty(role: string, until?: string): Promise<void> {
     return this.#in.office.takeDuty(role, until);

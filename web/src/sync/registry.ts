@@ -1,0 +1,28 @@
+/**
+ * What a registrar decides about the hospital itself: who reads its log.
+ *
+ * Invariant: the server asks of each call whether a registrar makes it; what is signed is signed here.
+ */
+import type { Api } from "./api";
+
+export const TERM_REASONS = ["data_protection_officer", "deputy", "internal_audit", "external_audit", "investigation"] as const;
+export type TermReason = (typeof TERM_REASONS)[number];
+export const TERM_ENDS = ["left_office", "done", "mistake"] as const;
+export type TermEnd = (typeof TERM_ENDS)[number];
+
+export class Registry {
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  /** `until` null: without an end. Throws `ApiError` 409 `auditor.known`, 400 `auditor.until_past`. */
+  async appointAuditor(person: string, reason: TermReason, until: string | null): Promise<void> {
+    await this.#api.post(`/members/${person}/auditor`, { reason, until });
+  }
+
+  async endAuditor(person: string, reason: TermEnd): Promise<void> {
+    await this.#api.post(`/members/${person}/auditor/end`, { reason });
+  }
+}
