@@ -72,6 +72,7 @@ _CLAIM = f"""
         SELECT due.id FROM messaging_pendingpush due
         JOIN messaging_pushsubscription t ON t.id = due.subscription_id AND t.ended_at IS NULL
         JOIN identity_device d ON d.id = t.device_id AND d.revoked_at IS NULL
+        JOIN identity_membership ms ON ms.person_id = d.person_id AND ms.state = 'active'
         WHERE due.not_before <= now() AND (due.urgency = 'high' OR NOT {_IS_QUIET})
         ORDER BY due.urgency, due.not_before LIMIT %(batch)s FOR UPDATE OF due SKIP LOCKED
     )

@@ -42,6 +42,7 @@ _OWE_PEOPLE: Final = f"""
     INSERT INTO messaging_pendingpush AS p (subscription_id, urgency, attempts, not_before, owed_at)
     SELECT s.id, %(urgency)s, 0, now(), clock_timestamp() FROM messaging_pushsubscription s
     JOIN identity_device d ON d.id = s.device_id AND d.revoked_at IS NULL
+    JOIN identity_membership ms ON ms.person_id = d.person_id AND ms.state = 'active'
     WHERE d.person_id = ANY (%(people)s::uuid[]) AND s.ended_at IS NULL
     {MERGE}
 """  # noqa: S608 -- put together from constants

@@ -94,9 +94,14 @@ def look_setup(token: str) -> HospitalSetup:
 
 
 def invitation_of(token: str, *, lock: bool = False) -> Invitation:
-    """Raises: NotFound: ``invitation.unknown``. Gone: ``invitation.used``, ``invitation.expired``."""
+    """Raises: NotFound: ``invitation.unknown``. Gone: ``invitation.used``, ``invitation.expired``, ``invitation.withdrawn``."""
     found = Invitation.objects.select_for_update(of=["self"]) if lock else Invitation.objects.all()
-    return _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
+    invitation = _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
+    # Asked here and not ended with the membership: a registrar may be inviting in the very moment of leaving.
+    active = Membership.objects.filter(person=invitation.created_by_id, hospital=invitation.hospital_id, state=Membership.State.ACTIVE)
+    if not active.filter(is_registrar=True).exists():
+        raise Gone("invitation.withdrawn", "Who invited you is no registrar any more. Ask for another invitation.")
+    return invitation
 
 
 def link_of(token: str, *, lock: bool = False) -> DeviceLink:

@@ -123,6 +123,16 @@ def test_an_expired_invitation_is_gone(night, newcomer):
     assert code(newcomer.browser.post("invitations/look", {"token": newcomer.token})) == (410, "invitation.expired")
 
 
+def test_an_invitation_ends_with_who_made_it(night, newcomer):
+    body = newcomer.body()
+    Membership.objects.filter(person=night.egger.id).update(is_registrar=True)
+    assert night.egger.post(f"members/{night.kreis.registrar.id}/end").status_code == 200
+
+    assert code(newcomer.browser.post("enrolment", body)) == (410, "invitation.withdrawn")
+    assert code(newcomer.browser.post("invitations/look", {"token": newcomer.token})) == (410, "invitation.withdrawn")
+    assert not Person.objects.filter(pk=newcomer.id).exists()
+
+
 def test_a_guessed_token_is_unknown(newcomer):
     assert code(newcomer.browser.post("invitations/look", {"token": "A" * 43})) == (404, "invitation.unknown")
 

@@ -118,6 +118,20 @@ def test_a_revoked_device_is_told_nothing(night: Night, talk: Talk, service: Pus
     assert service.requests == []
 
 
+def test_who_has_left_is_told_nothing(night: Night, talk: Talk, service: PushService) -> None:
+    subscribe(night.brandt, service)
+    sent(night.adler, talk)
+    sweep(night)
+    assert owed(night.brandt) == ["normal"], "owed before the end of the membership"
+    night.uni.registrar.post(f"members/{night.brandt.id}/end")
+
+    send_pushes()
+    owe_push([night.brandt.id], is_urgent=True)
+
+    assert service.requests == []
+    assert owed(night.brandt) == ["normal"]
+
+
 def test_what_failed_is_tried_again_later_and_given_up_at_last(night: Night, talk: Talk, service: PushService) -> None:
     subscribe(night.brandt, service)
     sent(night.adler, talk)
