@@ -1,0 +1,34 @@
+"""Who, where, on duty, on which device.
+
+Invariant: a person acts only through an active membership, a device that is not revoked and a sign-in that has not ended; a public key
+counts only with the statement that vouches for it. Nothing is deleted here: things end, with a time.
+"""
+
+from identity.models.devices import Device, DeviceLink, Passkey, SeedWrap, SignIn
+from identity.models.duty import Duty, DutyRole, RoleSeal
+from identity.models.hospitals import Hospital, HospitalSetup, Unit
+from identity.models.invitations import Invitation
+from identity.models.partners import Partnership
+from identity.models.people import AuditorTerm, Membership, Person
+from identity.models.statements import PrincipalKey, Statement
+
+__all__ = [
+    "AuditorTerm",
+    "Device",
+    "DeviceLink",
+    "Duty",
+    "DutyRole",
+    "Hospital",
+    "HospitalSetup",
+    "Invitation",
+    "Membership",
+    "Partnership",
+    "Passkey",
+    "Person",
+    "PrincipalKey",
+    "RoleSeal",
+    "SeedWrap",
+    "SignIn",
+    "Statement",
+    "Unit",
+]

@@ -1,0 +1,80 @@
+"""Devices, what opens on them, and who is signed in."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from identity.models.people import Person
+from identity.models.statements import Statement
+
+
+class Device(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="devices")
+    public_key = models.BinaryField(max_length=32)
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="+")
+    label = models.CharField(max_length=60, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class Passkey(models.Model):
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="passkeys")
+    credential_id = models.BinaryField(max_length=1024, unique=True)
+    public_key = models.BinaryField(max_length=2048)
+    sign_count = models.BigIntegerField(default=0)
+    transports = models.JSONField(default=list, blank=True)
+    is_synced = models.BooleanField(default=False)  # the authenticator may copy it to other devices
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+
+class SeedWrap(models.Model):
+    """A wrapped copy of a user's seed and the share the server holds back (protocol 3.1)."""
+
+    class Kind(models.TextChoices):
+        PASSKEY = "passkey"
+        RECOVERY = "recovery"
+        DEVICE = "device"
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="seed_wraps")
+    kind = models.CharField(max_length=8, choices=Kind)
+    passkey = models.ForeignKey(Passkey, null=True, blank=True, on_delete=models.PROTECT)
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT)
+    generation = models.PositiveIntegerField()
+    wrap = models.BinaryField(max_length=60)
+    share = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+
+class SignIn(models.Model):
+    """One sign-in of one device; the session cookie names it. Ending it ends every request and socket that uses it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="sign_ins")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="sign_ins")
+    method = models.CharField(max_length=16, default="passkey")
+    # SHA-256 of the session cookie: one indexed look-up per request, and no cookie in a dump of this table.
+    session_digest = models.BinaryField(max_length=32, unique=True)
+    # SHA-256 of the WebAuthn challenge: an assertion makes one sign-in, whatever the session store says when two arrive at once. Null for
+    # other methods.
+    challenge_digest = models.BinaryField(max_length=32, unique=True, null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+
+class DeviceLink(models.Model):
+    """A one-time offer of an old device to make another one a device of the same person (protocol 3.2)."""
+
+    token_hash = models.BinaryField(max_length=32, primary_key=True)
+    person = models.ForeignKey(Person, on_delete=models.PROTECT)
+    created_by = models.ForeignKey(Device, null=True, on_delete=models.PROTECT, related_name="+")  # null: made on the host by an operator
+    sealed = models.BinaryField(max_length=1024)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
