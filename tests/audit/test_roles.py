@@ -18,7 +18,7 @@ from audit.status import status
 from audit.witnessing import gather
 from backend import roles
 from tests.audit.conftest import Hospital
-from tests.audit.test_verify import Signer
+from tests.audit.signed import Signer
 from wardline_verify.notes import Checkpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,8 +8,8 @@ from audit import tree
 from audit.checkpoints import verifier_keys
 from audit.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof
 from audit.notes import checkpoint_text, sign, verifier_key
+from tests.audit.signed import Signer
 from tests.audit.test_merkle import Tree, leaves, root_by_the_book
-from tests.audit.test_verify import Signer
 
 ORIGIN = "wardline.example/audit/1"
 SIZES = [0, 1, 255, 256, 257, 65_535, 65_536, 65_537]

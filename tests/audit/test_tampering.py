@@ -26,7 +26,7 @@ from audit.models import Log
 from audit.sequencer import integrate
 from backend.roles import APPEND_ONLY
 from tests.audit.conftest import Hospital
-from tests.audit.test_verify import Signer
+from tests.audit.signed import Signer
 from wardline_verify.bundle import Verdict
 from wardline_verify.cli import main
 

@@ -1,92 +1,20 @@
-"""``wardline-verify`` before bundles of every kind of badness; they are made here, without the server's code."""
+"""``wardline-verify`` before bundles of every kind of badness."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
-from base64 import b64encode
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.audit.signed import Bundle, Signer, b64, bundle, event, judged, note
 from tests.audit.test_merkle import root_by_the_book
 from wardline_verify.bundle import Verdict
 from wardline_verify.cli import main
 
-ORIGIN = "wardline.example/audit/1"
-
-
-def b64(content):
-    return b64encode(content).decode()
-
-
-class Signer:
-    """A key with a name, for a log (kind 1) or a witness (kind 4)."""
-
-    def __init__(self, name=ORIGIN, kind=1):
-        self.name, self.kind, self.private = name, kind, Ed25519PrivateKey.generate()
-        self.typed = bytes([kind]) + self.private.public_key().public_bytes_raw()
-        self.key_id = hashlib.sha256(name.encode() + b"\n" + self.typed).digest()[:4]
-        self.verifier_key = f"{name}+{self.key_id.hex()}+{b64(self.typed)}"
-
-    def line(self, body):
-        if self.kind == 4:
-            seconds = 1_790_000_000
-            signature = seconds.to_bytes(8, "big") + self.private.sign(f"cosignature/v1\ntime {seconds}\n{body}".encode())
-        else:
-            signature = self.private.sign(body.encode())
-        return f"\u2014 {self.name} {b64(self.key_id + signature)}\n"
-
-
-def event(number, **more):
-    members = {"v": 1, "at": f"2026-11-23T01:00:{number:02}.000000Z", "action": "beds.hold", "outcome": "success", **more}
-    return json.dumps(members).encode()
-
-
-def note(leaves, *signers, origin=ORIGIN):
-    root = root_by_the_book([hashlib.sha256(b"\x00" + leaf).digest() for leaf in leaves])
-    body = f"{origin}\n{len(leaves)}\n{b64(root)}\n"
-    return body + "\n" + "".join(signer.line(body) for signer in signers)
-
-
-class Bundle:
-    """Seven signed leaves in a file, whose lines a test may change before it is judged."""
-
-    def __init__(self, folder, leaves=None):
-        self.path, self.folder, self.signer = folder / "bundle", folder, Signer()
-        self.leaves = leaves or [event(number) for number in range(7)]
-        self.make()
-
-    def make(self, *signers):
-        signers = signers or (self.signer,)
-        head = {"format": "wardline-audit/1", "key": self.signer.verifier_key, "checkpoint": note(self.leaves, *signers)}
-        self.lines = [head, *({"index": at, "leaf": b64(leaf)} for at, leaf in enumerate(self.leaves)), {"end": len(self.leaves)}]
-
-    def content(self):
-        return b"".join(json.dumps(line).encode() + b"\n" for line in self.lines)
-
-    def saves(self, name, text):
-        (self.folder / name).write_text(text)
-        return str(self.folder / name)
-
-
-@pytest.fixture
-def bundle(tmp_path):
-    return Bundle(tmp_path)
-
-
-@pytest.fixture
-def judged(bundle, capsys):
-    def run(*options, content=None):
-        bundle.path.write_bytes(bundle.content() if content is None else content)
-        arguments = options if "--key" in options or "--policy" in options else ("--key", bundle.signer.verifier_key, *options)
-        code = main([str(bundle.path), "--json", *arguments])
-        return Verdict(code), json.loads(capsys.readouterr().out)["codes"]
-
-    return run
+__all__ = ["bundle", "judged"]
 
 
 def test_what_is_whole_is_intact(judged):
@@ -267,88 +195,6 @@ class TestOpenings:
         bundle.leaves.append(event(2, action="privacy.erased", detail=detail))
         bundle.make()
         assert judged() == (Verdict.INCOMPLETE, ["openings_missing"])
-
-
-class TestSaved:
-    @pytest.fixture
-    def earlier(self, bundle):
-        return bundle.saves("saved", note(bundle.leaves[:4], bundle.signer))
-
-    def test_continued(self, judged, earlier):
-        assert judged("--saved", earlier) == (Verdict.INTACT, [])
-
-    def test_another_past_under_the_right_key(self, bundle, judged, earlier):
-        bundle.leaves[1] = event(1, outcome="refused")
-        bundle.make()
-        assert judged() == (Verdict.INTACT, [])
-        assert judged("--saved", earlier) == (Verdict.TAMPERED, ["other_past"])
-
-    def test_shorter_than_it_was(self, bundle, judged, earlier):
-        bundle.leaves = bundle.leaves[:3]
-        bundle.make()
-        assert judged("--saved", earlier) == (Verdict.TAMPERED, ["shrunk"])
-
-    def test_not_signed_by_the_log(self, bundle, judged):
-        assert judged("--saved", bundle.saves("saved", note(bundle.leaves[:4], Signer()))) == (Verdict.UNUSABLE, ["saved_not_signed"])
-
-    def test_of_another_log_that_is_believed_too(self, bundle, judged):
-        other = Signer("wardline.example/audit/2")
-        policy = bundle.saves("policy", f"log {bundle.signer.verifier_key}\nlog {other.verifier_key}\n")
-        saved = bundle.saves("saved", note(bundle.leaves[:4], other, origin=other.name))
-        assert judged("--policy", policy, "--saved", saved) == (Verdict.UNUSABLE, ["saved_of_other_log"])
-
-    def test_no_checkpoint(self, bundle, judged):
-        assert judged("--saved", bundle.saves("saved", "hello")) == (Verdict.UNUSABLE, ["bad_checkpoint"])
-
-    def test_written_from_an_intact_log_alone(self, bundle, judged, earlier):
-        before = (bundle.folder / "saved").read_text()
-        bundle.lines[6]["leaf"] = b64(event(2, outcome="refused"))
-        assert judged("--saved", earlier, "--save", earlier)[0] is Verdict.TAMPERED
-        assert (bundle.folder / "saved").read_text() == before
-
-        bundle.make()
-        assert judged("--saved", earlier, "--save", earlier)[0] is Verdict.INTACT
-        assert (bundle.folder / "saved").read_text() == bundle.lines[0]["checkpoint"]
-
-
-class TestPolicy:
-    witnesses = [Signer(name, kind=4) for name in ("north", "south", "west")]
-
-    def policy(self, bundle, quorum):
-        lines = [f"log {bundle.signer.verifier_key}", *(f"witness {each.name} {each.verifier_key}" for each in self.witnesses)]
-        return bundle.saves("policy", "\n".join(["# who is believed", *lines, "", quorum]))
-
-    @pytest.mark.parametrize(
-        ("quorum", "present", "verdict"),
-        [
-            ("quorum none", 0, Verdict.INTACT),
-            ("quorum north", 1, Verdict.INTACT),
-            ("quorum north", 0, Verdict.TAMPERED),
-            ("quorum west", 2, Verdict.TAMPERED),
-            ("group g 2 north south west\nquorum g", 2, Verdict.INTACT),
-            ("group g 2 north south west\nquorum g", 1, Verdict.TAMPERED),
-            ("group g all north south\ngroup h any g west\nquorum h", 2, Verdict.INTACT),
-            ("group g all north south\ngroup h any g west\nquorum h", 1, Verdict.TAMPERED),
-        ],
-    )
-    def test_quorum(self, bundle, judged, quorum, present, verdict):
-        bundle.make(bundle.signer, *self.witnesses[:present])
-        assert judged("--policy", self.policy(bundle, quorum))[0] is verdict
-
-    def test_witnesses_do_not_stand_in_for_the_log(self, bundle, judged):
-        bundle.make(*self.witnesses)
-        assert judged("--policy", self.policy(bundle, "quorum north")) == (Verdict.TAMPERED, ["not_signed"])
-
-    def test_a_witness_that_signed_something_else(self, bundle, judged):
-        bundle.make(bundle.signer)
-        bundle.lines[0]["checkpoint"] += self.witnesses[0].line("something else")
-        assert judged("--policy", self.policy(bundle, "quorum north")) == (Verdict.TAMPERED, ["no_quorum"])
-
-    @pytest.mark.parametrize(
-        "line", ["quorum nobody", "group g 4 north south west", "group g 0 north", "group g 1 nobody", "witness north x", "x"]
-    )
-    def test_what_is_no_policy(self, bundle, judged, line):
-        assert judged("--policy", self.policy(bundle, line))[0] is Verdict.UNUSABLE
 
 
 @pytest.mark.parametrize(

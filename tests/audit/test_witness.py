@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.merkle import consistency_proof, verify_consistency
+from tests.audit.signed import ORIGIN, Signer, b64
 from tests.audit.test_merkle import Tree, leaves
-from tests.audit.test_verify import ORIGIN, Signer, b64
 from tests.audit.witnesses import NAME, Configured, InProcess, InThread
 from wardline_witness.cli import main
 from wardline_witness.proofs import EMPTY_ROOT, is_consistent
