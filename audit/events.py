@@ -48,3 +48,4 @@ class Event:
     subjects: Mapping[str, UUID] = field(default_factory=dict)
     detail: Mapping[str, str | int | list[str]] = field(default_factory=dict)
     digest: bytes | None = None
+    recipients: bytes | None = None  # commitment to whom it went (``audit.openings``)

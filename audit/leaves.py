@@ -55,8 +55,9 @@ def leaf_of(event: Event) -> Leaf:
     at = datetime.now(UTC)
     agent = event.agent or _NOBODY
     members = _members(event, agent, at)
-    if agent.snapshot is not None:
-        members["commitments"] = {"agent": b64encode(agent.snapshot).decode()}
+    committed = {"agent": agent.snapshot, "recipients": event.recipients}
+    if commitments := {name: b64encode(commitment).decode() for name, commitment in committed.items() if commitment is not None}:
+        members["commitments"] = commitments
     content = _encode(members).encode()
     if len(content) > MAX_LEAF_BYTES:
         raise ValueError(f"An audit leaf takes at most {MAX_LEAF_BYTES} bytes; this one has {len(content)}.")

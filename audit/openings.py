@@ -11,12 +11,19 @@ from uuid import UUID
 
 from django.db import connection
 
-AGENT = "agent"  # who acted: {"name", "title", "profession"} as JSON
+# Fields: ``agent``, who acted, is {"name", "title", "profession"} as JSON; ``recipients``, to whom, is [{"principal", "kind", "hospital"}],
+# a person by pseudonym, and one row for every change of a conversation's members.
 
 # The newest version of the agent value of ``{0}``, a pseudonym; for a statement that looks somebody up anyway.
 NEWEST_AGENT = """(
             SELECT opening.commitment FROM audit_opening opening
             WHERE opening.subject = {0} AND opening.field = 'agent' ORDER BY opening.made_at DESC LIMIT 1
+        )"""
+
+# The newest version of the circle of ``{0}``, a conversation.
+NEWEST_RECIPIENTS = """(
+            SELECT opening.commitment FROM audit_opening opening
+            WHERE opening.subject = {0} AND opening.field = 'recipients' ORDER BY opening.made_at DESC LIMIT 1
         )"""
 
 

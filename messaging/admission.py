@@ -17,7 +17,7 @@ from backend.realtime import ring_after_commit
 from identity.access import people_behind
 from identity.models import PrincipalKey
 from identity.services import current_keys
-from messaging.commands import read_hospitals
+from messaging.commands import read_circle
 from messaging.models import AwaitedMember, Conversation, Member
 
 
@@ -38,8 +38,9 @@ def admit(*, conversation_id: UUID, principals: Collection[UUID], agent: Agent) 
     rows = _arrivals(conversation_id, coming, set(members.values_list("hospital", flat=True)))
     Member.objects.bulk_create(rows)
     AwaitedMember.objects.filter(conversation=conversation_id, principal__in=[row.principal for row in rows]).delete()
-    hospitals, subjects = read_hospitals(conversation_id), {"conversation": conversation_id}
-    record(event=Event("messaging.admit", agent, hospitals, subjects=subjects, detail={"members": len(rows)}))
+    circle, subjects = read_circle(conversation_id), {"conversation": conversation_id}
+    detail: dict[str, str | int | list[str]] = {"members": len(rows)}
+    record(event=Event("messaging.admit", agent, circle.hospitals, subjects=subjects, detail=detail, recipients=circle.recipients))
     people = people_behind(members.values_list("principal", flat=True))
     ring_after_commit({one for found in people.values() for one in found}, {"t": "conversation", "conversation": conversation_id})
     return True

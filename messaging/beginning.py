@@ -18,6 +18,7 @@ from identity.access import partner_hospitals, people_behind
 from identity.actors import Actor
 from identity.models import Hospital, PrincipalKey
 from identity.services import current_keys
+from messaging.commands import Circle, read_circles
 from messaging.envelopes import SealedEpoch
 from messaging.epochs import (
     Sealed,
@@ -166,7 +167,8 @@ def _begin(actor: Actor, checked: Sequence[_Checked], kind: str, role: UUID | No
         AwaitedMember(**_row(one.given.id, key)) for one in checked for key in one.keys.values() if not one.belongs(key)
     )
     store_epochs(actor, [Sealed(one.given.id, one.given.epoch, one.header) for one in checked])
-    record_all(_event(actor, id, kind, keys, role) for id, keys in belonging.items())
+    circles = read_circles(belonging)
+    record_all(_event(actor, id, kind, len(keys), circles[id], role) for id, keys in belonging.items())
     people = people_behind({key.principal for keys in belonging.values() for key in keys})
     for id, keys in belonging.items():
         ring_after_commit({one for key in keys for one in people[key.principal]}, {"t": "conversation", "conversation": id})
@@ -176,9 +178,9 @@ def _row(conversation_id: UUID, key: PrincipalKey) -> dict[str, Any]:
     return {"conversation_id": conversation_id, "principal": key.principal, "kind": key.kind, "hospital_id": key.hospital_id}
 
 
-def _event(actor: Actor, conversation_id: UUID, kind: str, keys: Sequence[PrincipalKey], role: UUID | None) -> Event:
-    hospitals, detail = sorted({key.hospital_id for key in keys}), {"kind": kind, "members": len(keys)}
-    return conversation_event("messaging.create_conversation", actor, conversation_id, hospitals, role=role, detail=detail)
+def _event(actor: Actor, conversation_id: UUID, kind: str, members: int, circle: Circle, role: UUID | None) -> Event:
+    detail = {"kind": kind, "members": members}
+    return conversation_event("messaging.create_conversation", actor, conversation_id, circle, role=role, detail=detail)
 
 
 def _require_same(actor: Actor, made: Conversation, epoch: SealedEpoch) -> None:

@@ -14,11 +14,11 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from audit.events import Event
+from audit.openings import NEWEST_RECIPIENTS
 from audit.services import leaf_of
 from backend.errors import Unavailable
 from backend.realtime import ring_after_commit
 from identity.actors import Actor
-from messaging.models import Member
 
 # The actor exists only while the sign-in, its device and the membership do: what was true when the socket opened does not count.
 ACTING = """actor AS (
@@ -42,11 +42,8 @@ IS_MEMBER = """EXISTS (
 
 HOLDS_ROLE = "(%(role)s::uuid IS NULL OR EXISTS (SELECT 1 FROM held WHERE role_id = %(role)s::uuid))"
 
-# The leaf was made for these hospitals: a member of another hospital that joined since must find it in their log too.
-CONCERNS_NO_OTHER = """NOT EXISTS (
-            SELECT 1 FROM messaging_member m
-            WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.hospital_id <> ALL (%(audit_logs)s::uuid[])
-        )"""
+# The leaf was made for this circle: a member of another hospital that joined since must find it in their log too.
+CONCERNS_NO_OTHER = f"%(recipients)s::bytea = {NEWEST_RECIPIENTS.format('%(conversation)s::uuid')}"
 
 # Whose sockets ring: persons and archives themselves, a role's present holder.
 PEOPLE = """ARRAY(
@@ -56,6 +53,13 @@ PEOPLE = """ARRAY(
         SELECT u.person_id FROM messaging_member m JOIN identity_duty u ON u.role_id = m.principal AND u.ended_at IS NULL
         WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind = 'role'
     )"""
+
+
+class Circle(NamedTuple):
+    """Who belongs to a conversation: the hospitals in whose logs its events are, and what a leaf commits to of its members."""
+
+    hospitals: tuple[UUID, ...] = ()
+    recipients: bytes | None = None
 
 
 class Outcome(NamedTuple):
@@ -75,12 +79,12 @@ class Command:
     conversation_id: UUID
     sql: ClassVar[str]
 
-    def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
+    def parameters(self, circle: Circle) -> dict[str, Any]:
         actor = self.actor
         who = {"sign_in": actor.sign_in_id, "person": actor.person_id, "device": actor.device_id, "conversation": self.conversation_id}
-        return who | leaf_of(self.audit_event(hospitals)).parameters()
+        return who | {"recipients": circle.recipients} | leaf_of(self.audit_event(circle)).parameters()
 
-    def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
+    def audit_event(self, circle: Circle) -> Event:
         raise NotImplementedError
 
     def outcome(self, row: tuple[Any, ...]) -> Outcome:
@@ -96,20 +100,20 @@ class Command:
 
 def run(command: Command) -> Outcome:
     """Do it in the caller's transaction, or in one of its own. Raises what ``explain`` raises."""
-    row = _execute(command, hospitals_of(command.conversation_id))
+    row = _execute(command, circle_of(command.conversation_id))
     outcome = explain(command) if row is None else command.outcome(row)
     ring_after_commit(outcome.people, outcome.event)
     return outcome
 
 
 def run_all(commands: Sequence[Command]) -> list[Outcome]:
-    """``run`` for several in the caller's transaction: one savepoint, one query for the hospitals of all, a statement each. Where one of
+    """``run`` for several in the caller's transaction: one savepoint, one query for the circles of all, a statement each. Where one of
     them cannot be done, all are tried again singly, and the first that is refused says why.
     """
-    hospitals = read_hospitals_of([command.conversation_id for command in commands])
+    circles = read_circles([command.conversation_id for command in commands])
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            outcomes = [_done(cursor, command, hospitals.get(command.conversation_id, ())) for command in commands]
+            outcomes = [_done(cursor, command, circles.get(command.conversation_id, Circle())) for command in commands]
     except (IntegrityError, _Refused):
         return [run(command) for command in commands]
     for outcome in outcomes:
@@ -121,8 +125,8 @@ class _Refused(Exception):
     """A statement gave no row."""
 
 
-def _done(cursor: Any, command: Command, hospitals: tuple[UUID, ...]) -> Outcome:
-    cursor.execute(command.sql, command.parameters(hospitals))
+def _done(cursor: Any, command: Command, circle: Circle) -> Outcome:
+    cursor.execute(command.sql, command.parameters(circle))
     row = cursor.fetchone()
     if row is None:
         raise _Refused
@@ -135,20 +139,20 @@ def explain(command: Command) -> Outcome:
     Raises:
         DomainError: as ``command.explain``; ``Unavailable`` (``messaging.try_again``) when it still does nothing.
     """
-    forget_hospitals(command.conversation_id)
+    forget_circle(command.conversation_id)
     outcome = command.explain()
     if outcome is not None:
         return outcome
-    row = _execute(command, hospitals_of(command.conversation_id))
+    row = _execute(command, circle_of(command.conversation_id))
     if row is None:
         raise Unavailable("messaging.try_again", "Something changed at the same moment. Send the same again.")
     return command.outcome(row)
 
 
-def _execute(command: Command, hospitals: tuple[UUID, ...]) -> tuple[Any, ...] | None:
+def _execute(command: Command, circle: Circle) -> tuple[Any, ...] | None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(command.sql, command.parameters(hospitals))
+            cursor.execute(command.sql, command.parameters(circle))
             return cursor.fetchone()
     except IntegrityError:
         # The same id at the same moment on another connection: the unique index let one through.
@@ -157,45 +161,49 @@ def _execute(command: Command, hospitals: tuple[UUID, ...]) -> tuple[Any, ...] |
 
 @dataclass(slots=True)
 class _Recent:
-    """A conversation's hospitals, remembered: a hint that every statement checks again (``CONCERNS_NO_OTHER``)."""
+    """A conversation's circle, remembered: a hint that every statement checks again (``CONCERNS_NO_OTHER``)."""
 
     size: int
-    known: "OrderedDict[UUID, tuple[UUID, ...]]" = field(default_factory=OrderedDict)
+    known: "OrderedDict[UUID, Circle]" = field(default_factory=OrderedDict)
 
 
 _recent = _Recent(size=50_000)
 
 
-def known_hospitals(conversation_id: UUID) -> tuple[UUID, ...] | None:
+def known_circle(conversation_id: UUID) -> Circle | None:
     return _recent.known.get(conversation_id)
 
 
-def hospitals_of(conversation_id: UUID) -> tuple[UUID, ...]:
-    """The hospitals in whose logs this conversation's events belong; a query only when it is not remembered. Empty
-    when there is no such conversation.
-    """
+def circle_of(conversation_id: UUID) -> Circle:
+    """A query only when it is not remembered; nobody when there is no such conversation."""
     found = _recent.known.get(conversation_id)
     if found is None:
-        found = read_hospitals(conversation_id)
-        if found:
+        found = read_circle(conversation_id)
+        if found.hospitals:
             _recent.known[conversation_id] = found
             while len(_recent.known) > _recent.size:
                 _recent.known.popitem(last=False)
     return found
 
 
-def read_hospitals(conversation_id: UUID) -> tuple[UUID, ...]:
-    return read_hospitals_of([conversation_id]).get(conversation_id, ())
+def read_circle(conversation_id: UUID) -> Circle:
+    return read_circles([conversation_id]).get(conversation_id, Circle())
 
 
-def read_hospitals_of(conversation_ids: Iterable[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+_CIRCLES = f"""
+    SELECT m.conversation_id, array_agg(DISTINCT m.hospital_id), {NEWEST_RECIPIENTS.format("m.conversation_id")}
+    FROM messaging_member m WHERE m.conversation_id = ANY (%s::uuid[]) AND m.removed_at IS NULL GROUP BY m.conversation_id"""  # noqa: S608
+
+
+def read_circles(conversation_ids: Iterable[UUID]) -> dict[UUID, Circle]:
     """One query; a conversation that does not exist is missing."""
-    members = Member.objects.filter(conversation__in=list(conversation_ids), removed_at=None)
-    found: dict[UUID, list[UUID]] = {}
-    for conversation, hospital in sorted(members.values_list("conversation_id", "hospital_id").distinct()):
-        found.setdefault(conversation, []).append(hospital)
-    return {conversation: tuple(hospitals) for conversation, hospitals in found.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(_CIRCLES, [list(conversation_ids)])
+        return {
+            conversation: Circle(tuple(hospitals), recipients and bytes(recipients))
+            for conversation, hospitals, recipients in cursor.fetchall()
+        }
 
 
-def forget_hospitals(conversation_id: UUID) -> None:
+def forget_circle(conversation_id: UUID) -> None:
     _recent.known.pop(conversation_id, None)

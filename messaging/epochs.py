@@ -13,6 +13,7 @@ from audit.services import record_refused
 from backend.errors import Conflict, DomainError, Invalid
 from identity.actors import Actor
 from identity.models import PrincipalKey
+from messaging.commands import Circle
 from messaging.envelopes import FORGED, SealedEpoch, check_epoch
 from messaging.models import Epoch, EpochWrap
 from wardline_client.protocol.encoding import encode, sha256
@@ -95,6 +96,7 @@ def store_epochs(actor: Actor, given: Sequence[Sealed]) -> None:
 
 
 def conversation_event(
-    action: str, actor: Actor, conversation_id: UUID, hospitals: Sequence[UUID], *, role: UUID | None, detail: dict[str, Any]
+    action: str, actor: Actor, conversation_id: UUID, circle: Circle, *, role: UUID | None, detail: dict[str, Any]
 ) -> Event:
-    return Event(action=action, agent=actor.agent(role), hospitals=hospitals, subjects={"conversation": conversation_id}, detail=detail)
+    subjects = {"conversation": conversation_id}
+    return Event(action, actor.agent(role), circle.hospitals, subjects=subjects, detail=detail, recipients=circle.recipients)

@@ -19,7 +19,7 @@ from audit.services import record
 from identity.actors import Actor
 from identity.services import current_keys
 from messaging import access
-from messaging.commands import read_hospitals
+from messaging.commands import read_circle
 from messaging.epochs import recipients_of
 from messaging.models import Acknowledgement, AwaitedMember, Conversation, Epoch, EpochWrap, Member, Message, Receipt
 from wardline_client.protocol.encoding import encode
@@ -115,5 +115,5 @@ def _epoch(epoch: Epoch) -> dict[str, Any]:
 
 
 def _read(action: str, actor: Actor, conversation_id: UUID, detail: dict[str, Any]) -> Event:
-    subjects, hospitals = {"conversation": conversation_id}, read_hospitals(conversation_id)
+    subjects, hospitals = {"conversation": conversation_id}, read_circle(conversation_id).hospitals
     return Event(action=action, agent=actor.agent(), hospitals=hospitals, subjects=subjects, detail=detail)

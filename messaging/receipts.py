@@ -12,7 +12,7 @@ from audit.events import Event
 from audit.services import leaf_ctes
 from backend.errors import Invalid
 from messaging import access
-from messaging.commands import ACTING, CONCERNS_NO_OTHER, HOLDS_ROLE, IS_MEMBER, PEOPLE, Command, Outcome
+from messaging.commands import ACTING, CONCERNS_NO_OTHER, HOLDS_ROLE, IS_MEMBER, PEOPLE, Circle, Command, Outcome
 from messaging.models import Acknowledgement, Receipt
 
 
@@ -35,12 +35,12 @@ class Deliver(Command):
     ), {leaf_ctes("kept")}
     SELECT delivered_sequence, {PEOPLE} FROM kept"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
-        return Command.parameters(self, hospitals) | {"sequence": self.sequence}
+    def parameters(self, circle: Circle) -> dict[str, Any]:
+        return Command.parameters(self, circle) | {"sequence": self.sequence}
 
-    def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
-        subjects, detail = {"conversation": self.conversation_id}, {"sequence": self.sequence}
-        return Event(action="messaging.deliver", agent=self.actor.agent(), hospitals=hospitals, subjects=subjects, detail=detail)
+    def audit_event(self, circle: Circle) -> Event:
+        agent, subjects, detail = self.actor.agent(), {"conversation": self.conversation_id}, {"sequence": self.sequence}
+        return Event("messaging.deliver", agent, circle.hospitals, subjects=subjects, detail=detail, recipients=circle.recipients)
 
     def outcome(self, row: tuple[Any, ...]) -> Outcome:
         sequence, people = row
@@ -78,12 +78,13 @@ class Acknowledge(Command):
     ), {leaf_ctes("done")}
     SELECT created_at, {PEOPLE} FROM done"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
-        return Command.parameters(self, hospitals) | {"message": self.message_id, "role": self.role}
+    def parameters(self, circle: Circle) -> dict[str, Any]:
+        return Command.parameters(self, circle) | {"message": self.message_id, "role": self.role}
 
-    def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
+    def audit_event(self, circle: Circle) -> Event:
         subjects = {"conversation": self.conversation_id, "message": self.message_id}
-        return Event(action="messaging.acknowledge", agent=self.actor.agent(self.role), hospitals=hospitals, subjects=subjects)
+        agent = self.actor.agent(self.role)
+        return Event("messaging.acknowledge", agent, circle.hospitals, subjects=subjects, recipients=circle.recipients)
 
     def outcome(self, row: tuple[Any, ...]) -> Outcome:
         at, people = row

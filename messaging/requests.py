@@ -21,7 +21,7 @@ from backend.realtime import RING, encode_event, encode_frame
 from identity.actors import Actor
 from messaging.announcer import Announcer
 from messaging.checker import Checker
-from messaging.commands import Command, Outcome, explain, hospitals_of, known_hospitals
+from messaging.commands import Command, Outcome, circle_of, explain, known_circle
 from messaging.envelopes import FORGED, check_message, read_envelope
 from messaging.receipts import Acknowledge, Deliver
 from messaging.sending import Send
@@ -110,16 +110,16 @@ class Requests:
 
 def prepare(actor: Actor, frame: dict[str, Any]) -> tuple[Command, dict[str, Any]]:
     """The command a frame asks for and its statement's parameters. In a thread: it verifies a signature, and may ask
-    for a conversation's hospitals.
+    for a conversation's circle.
 
     Raises:
         DomainError: as the services do.
     """
     command = _command(actor, frame)
-    hospitals = known_hospitals(command.conversation_id)
-    if hospitals is None:
-        hospitals = _closing(lambda: hospitals_of(command.conversation_id))
-    return command, command.parameters(hospitals)
+    circle = known_circle(command.conversation_id)
+    if circle is None:
+        circle = _closing(lambda: circle_of(command.conversation_id))
+    return command, command.parameters(circle)
 
 
 def _command(actor: Actor, frame: dict[str, Any]) -> Command:

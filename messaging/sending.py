@@ -15,7 +15,7 @@ from audit.events import Event
 from audit.services import leaf_ctes
 from backend.errors import Conflict
 from messaging import access
-from messaging.commands import ACTING, CONCERNS_NO_OTHER, HOLDS_ROLE, IS_MEMBER, PEOPLE, Command, Outcome
+from messaging.commands import ACTING, CONCERNS_NO_OTHER, HOLDS_ROLE, IS_MEMBER, PEOPLE, Circle, Command, Outcome
 from messaging.envelopes import Envelope
 from messaging.models import Attachment, Conversation, Message
 from wardline_client.protocol.encoding import encode
@@ -58,7 +58,7 @@ class Send(Command):
     ), {leaf_ctes("sent")}
     SELECT sequence, created_at, {PEOPLE} FROM sent"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, hospitals: tuple[UUID, ...]) -> dict[str, Any]:
+    def parameters(self, circle: Circle) -> dict[str, Any]:
         header, files = self.header, self.header.attachments
         what = {"message": header.id, "epoch": header.epoch, "role": header.role, "priority": header.priority, **self.envelope._asdict()}
         what |= {
@@ -67,16 +67,17 @@ class Send(Command):
             "file_digests": [f.sha256 for f in files],
             "file_sizes": [f.size for f in files],
         }
-        return Command.parameters(self, hospitals) | what
+        return Command.parameters(self, circle) | what
 
-    def audit_event(self, hospitals: tuple[UUID, ...]) -> Event:
+    def audit_event(self, circle: Circle) -> Event:
         return Event(
             action="messaging.send",
             agent=self.actor.agent(self.header.role),
-            hospitals=hospitals,
+            hospitals=circle.hospitals,
             subjects={"conversation": self.conversation_id, "message": self.header.id},
             detail={"priority": self.header.priority, "attachments": len(self.header.attachments)},
             digest=hashlib.sha256(self.envelope.c).digest(),
+            recipients=circle.recipients,
         )
 
     def outcome(self, row: tuple[Any, ...]) -> Outcome:

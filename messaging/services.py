@@ -18,7 +18,7 @@ from identity.services import current_keys
 from messaging import access
 from messaging.admission import admit
 from messaging.beginning import NewConversation, create_conversation, create_conversations
-from messaging.commands import Outcome, run, run_all
+from messaging.commands import Outcome, read_circle, run, run_all
 from messaging.envelopes import Envelope, SealedEpoch, check_message
 from messaging.epochs import (
     Sealed,
@@ -117,11 +117,9 @@ def create_epoch(*, actor: Actor, conversation_id: UUID, epoch: SealedEpoch) -> 
     require_retention(header, conversation.retention)
     store_epochs(actor, [Sealed(conversation.pk, epoch, header)])
     Conversation.objects.filter(pk=conversation.pk).update(epoch=header.epoch)
-    hospitals = sorted({member.hospital_id for member in members})
+    circle = read_circle(conversation.pk)
     record(
-        event=conversation_event(
-            "messaging.create_epoch", actor, conversation.pk, hospitals, role=header.role, detail={"epoch": header.epoch}
-        )
+        event=conversation_event("messaging.create_epoch", actor, conversation.pk, circle, role=header.role, detail={"epoch": header.epoch})
     )
     people = people_behind(member.principal for member in members).values()
     ring_after_commit({one for found in people for one in found}, {"t": "epoch", "conversation": conversation.pk, "epoch": header.epoch})

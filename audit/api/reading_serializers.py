@@ -17,6 +17,12 @@ class AgentSerializer(serializers.Serializer[object]):
     is_erased = serializers.BooleanField()
 
 
+class RecipientSerializer(serializers.Serializer[object]):
+    principal = serializers.UUIDField(help_text="A person's pseudonym, a duty role or an archive.")
+    kind = serializers.CharField()
+    hospital = serializers.UUIDField()
+
+
 class EventSerializer(serializers.Serializer[object]):
     place = serializers.IntegerField(help_text="Index of the leaf in the log.")
     at = serializers.CharField(help_text="UTC with microseconds, as hashed.")
@@ -27,6 +33,7 @@ class EventSerializer(serializers.Serializer[object]):
     subjects = serializers.DictField(child=serializers.UUIDField())
     detail = serializers.DictField()
     digest = serializers.CharField(allow_null=True)
+    to = RecipientSerializer(many=True, help_text="Who belonged to the conversation then; empty where nothing was sent.")
     leaf_hash = serializers.CharField()
 
 

@@ -136,6 +136,8 @@ def _leaf(event: Json, row: Row, place: Place) -> Json:
     said = [{"type": "action", "valueString": event["action"]}, {"type": "leaf-hash", "valueBase64Binary": b64encode(row.digest).decode()}]
     if event["digest"]:
         said.append({"type": "ciphertext-sha256", "valueString": event["digest"]})
+    to = json.loads(row.openings["recipients"].value) if "recipients" in row.openings else []
+    said += [{"type": "recipient", "valueString": f"{each['kind']}:{each['principal']}@{each['hospital']}"} for each in to]
     said += [{"type": name, "valueString": _text(value)} for name, value in sorted(event["detail"].items()) if _text(value)]
     what = {"identifier": {"system": f"{place.base}/audit/logs/{place.log}", "value": str(row.place)}}
     return {"what": what, "type": _entity_type("4", "Other"), "role": _object_role("13", "Security Resource"), "detail": said}

@@ -41,7 +41,8 @@ def shown(row: Row) -> dict[str, Any]:
     """An event in plain values, with who it was as long as that is not erased."""
     event: dict[str, Any] = json.loads(row.content or b"")
     known = json.loads(row.openings["agent"].value) if "agent" in row.openings else {}
+    to = json.loads(row.openings["recipients"].value) if "recipients" in row.openings else []
     agent = event["agent"] | {name: known.get(name, "") for name in ("name", "title")}
     kept = {name: event[name] for name in ("at", "action", "outcome", "hospitals", "subjects", "detail", "digest")}
     is_erased = "agent" in event.get("commitments", {}) and not known
-    return {"place": row.place, **kept, "agent": agent | {"is_erased": is_erased}, "leaf_hash": row.digest.hex()}
+    return {"place": row.place, **kept, "agent": agent | {"is_erased": is_erased}, "to": to, "leaf_hash": row.digest.hex()}

@@ -29,6 +29,7 @@ COLUMNS = [
     "hospitals",
     "subjects",
     "detail",
+    "recipients",
     "ciphertext_sha256",
     "leaf_hash",
 ]
@@ -61,8 +62,13 @@ def _cells(row: Row, zone: ZoneInfo) -> list[Any]:
     known = json.loads(row.openings["agent"].value) if "agent" in row.openings else {}
     who = [agent["person"] or "", known.get("title", ""), known.get("name", ""), known.get("profession") or agent["profession"]]
     where = [agent["method"], agent["hospital"] or "", agent["role"] or "", agent["device"] or ""]
-    what = [" ".join(event["hospitals"]), _pairs(event["subjects"]), _pairs(event["detail"]), event["digest"] or "", row.digest.hex()]
+    what = [" ".join(event["hospitals"]), _pairs(event["subjects"]), _pairs(event["detail"]), *_sent(row, event), row.digest.hex()]
     return [row.place, recorded(event["at"], zone), event["action"], event["outcome"], *who, *where, *what]
+
+
+def _sent(row: Row, event: dict[str, Any]) -> list[str]:
+    to = json.loads(row.openings["recipients"].value) if "recipients" in row.openings else []
+    return [" ".join(f"{each['kind']}:{each['principal']}@{each['hospital']}" for each in to), event["digest"] or ""]
 
 
 def _pairs(members: dict[str, Any]) -> str:
