@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from audit.exports.balp import PROFILES, Coding, Pattern, pattern_of, purpose_of
+from audit.exports import disclosure
+from audit.exports.balp import APPLICATION, DESTINATION, PROFILES, RECIPIENT, SOURCE, Coding, Pattern, pattern_of, purpose_of
 from audit.exports.rows import Row
 
 ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
@@ -30,6 +31,7 @@ class Place(NamedTuple):
     """Whose log it is and where it is kept: what every event of one export has in common. ``base`` is the service's public address."""
 
     log: UUID
+    hospital: UUID
     base: str
     zone: ZoneInfo
 
@@ -46,20 +48,22 @@ def audit_event(row: Row, place: Place) -> Json:
     case = next((event["subjects"][kind] for kind in CASES if kind in event["subjects"]), None)
     subtypes = [roles.subtype] if pattern is Pattern.DELETE else [roles.subtype, _action(event, place)]
     resource: Json = {"resourceType": "AuditEvent", "id": f"{place.log}.{row.place}"}
-    # The patterns are about what succeeded; a refusal is the base resource.
-    if roles.profile and is_success:
+    to = disclosure.learned(event, place.hospital)
+    if to:
+        resource["meta"] = {"profile": [PROFILES + disclosure.PROFILE]}
+    elif roles.profile and is_success:  # the patterns are about what succeeded; a refusal is the base resource
         resource["meta"] = {"profile": [f"{PROFILES}{'Patient' if case else ''}{roles.profile}"]}
     return resource | {
-        "type": coding(roles.type),
-        "subtype": [coding(each) for each in subtypes],
-        "action": roles.letter,
+        "type": coding(disclosure.EXPORT if to else roles.type),
+        "subtype": [coding(each) for each in [*([disclosure.DISCLOSE] if to else []), *subtypes]],
+        "action": disclosure.LETTER if to else roles.letter,
         "recorded": recorded(event["at"], place.zone),
         "outcome": OUTCOMES[event["outcome"]],
         **({} if is_success else {"outcomeDesc": str(event["detail"].get("code", event["outcome"]))}),
         "purposeOfEvent": [{"coding": [coding(purpose_of(event["action"]))]}],
-        "agent": _agents(event, row, pattern, place),
+        "agent": _disclosing(event, row, pattern, place, to) if to else _agents(event, row, pattern, place),
         "source": {
-            "observer": _named(f"{place.base}/audit/logs/{place.log}", "Wardline"),
+            "observer": _observer(place),
             "type": [coding((SOURCE_TYPE, "4", "Application Server"))],
         },
         "entity": _entities(event, row, pattern, case, place),
@@ -88,6 +92,28 @@ def _agents(event: Json, row: Row, pattern: Pattern, place: Place) -> list[Json]
     is_somebody = agent["person"] is not None
     others = [{**client, "requestor": not is_somebody}, {**server, "requestor": False}]
     return [_user(event, row, pattern), *others] if is_somebody else others
+
+
+def _disclosing(event: Json, row: Row, pattern: Pattern, place: Place, to: list[str]) -> list[Json]:
+    """The service that gave the data out, which is also who observed it; the hospital that got them (of several the first, the others
+    beside); the hospital that answers for them; and behind it the human with the device."""
+    agent, (first, *more) = event["agent"], [f"urn:uuid:{hospital}" for hospital in to]
+    source = {"type": _concept(SOURCE), "who": _observer(place), "network": {"address": place.base, "type": URI}}
+    recipient = {"type": _concept(DESTINATION), "who": _organization(first), "network": {"address": first, "type": URI}}
+    custodian = {"type": _concept(disclosure.RECORDS), "who": _organization(f"urn:uuid:{place.hospital}")}
+    others = [{"type": _concept(RECIPIENT), "who": _organization(hospital)} for hospital in more]
+    device = [{"type": _concept(APPLICATION), "who": _named(f"urn:uuid:{agent['device']}")}] if agent["device"] else []
+    is_somebody = agent["person"] is not None
+    sides = [{**source, "requestor": not is_somebody}, *({**each, "requestor": False} for each in [recipient, custodian, *others, *device])]
+    return [_user(event, row, pattern), *sides] if is_somebody else sides
+
+
+def _observer(place: Place) -> Json:
+    return _named(f"{place.base}/audit/logs/{place.log}", "Wardline")
+
+
+def _organization(address: str) -> Json:
+    return {"type": "Organization", **_named(address)}
 
 
 def _user(event: Json, row: Row, pattern: Pattern) -> Json:

@@ -62,7 +62,7 @@ class _Events:
 
     def __init__(self, export: Export) -> None:
         self.zone = ZoneInfo(export.zone)
-        self.place = fhir.Place(log=export.log, base=settings.PUBLIC_URL, zone=self.zone)
+        self.place = fhir.Place(log=export.log, hospital=export.hospital, base=settings.PUBLIC_URL, zone=self.zone)
 
     def head(self) -> Iterable[bytes]:
         return ()

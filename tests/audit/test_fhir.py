@@ -5,14 +5,14 @@ from base64 import b64decode
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
 from fhir.resources.R4B.auditevent import AuditEvent
 
-from audit.events import SYSTEM, Agent, Event
+from audit.events import CLOCK, SYSTEM, Agent, Event
 from audit.exports.fhir import Place, audit_event
 from audit.exports.rows import Row
 from audit.leaves import leaf_of
@@ -51,7 +51,8 @@ BY_ACTION = {
     "identity.revoke_device": "Delete",
 }
 ZONE = ZoneInfo("Europe/Berlin")
-PLACE = Place(log=uuid4(), base="https://wardline.test", zone=ZONE)
+OWN, THEIRS, THIRD = uuid4(), uuid4(), uuid4()
+PLACE = Place(log=uuid4(), hospital=OWN, base="https://wardline.test", zone=ZONE)
 
 
 @cache
@@ -75,6 +76,8 @@ def follows_balp(resource: dict[str, Any]) -> str | None:
     if not profiles:
         return None
     (address,) = profiles
+    if address.endswith("PrivacyDisclosure.Source"):
+        return follows_disclosure(resource)
     name = address.removeprefix("https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.")
     action, interaction, client, server, user = DEMANDED[name.removeprefix("Patient")]
     assert (resource["type"]["system"], resource["type"]["code"]) == (f"{HTTP}audit-event-type", "rest")
@@ -96,6 +99,27 @@ def follows_balp(resource: dict[str, Any]) -> str | None:
     assert agents.keys() <= {client, server, user}
     has_entities(resource, is_query=action == "E", has_patient=name.startswith("Patient"))
     return name
+
+
+def follows_disclosure(resource: dict[str, Any]) -> str:
+    """IHE BALP, Privacy Disclosure at Source."""
+    assert (resource["type"]["system"], resource["type"]["code"], resource["action"]) == (DCM, "110106", "R")
+    assert f"{HTTP}iso-21089-lifecycle|disclose" in {f"{each['system']}|{each['code']}" for each in resource["subtype"]}
+    assert resource["outcome"] == "0"
+    assert resource["purposeOfEvent"]
+    by_type: dict[str, list[dict[str, Any]]] = {}
+    for agent in resource["agent"]:
+        by_type.setdefault(codes(agent["type"]), []).append(agent)
+    (source,), (recipient,) = by_type[SOURCE], by_type[DESTINATION]
+    assert source["who"] == resource["source"]["observer"], "the audit source is this agent too"
+    assert source["network"]["address"]
+    assert recipient["network"]["address"]
+    assert recipient["who"]["type"] == "Organization"
+    assert len(by_type.get("http://snomed.info/sct|159541003", [])) <= 1
+    (patient,) = (each for each in resource["entity"] if each["type"]["code"] == "1")
+    assert (patient["role"]["code"], patient["what"]["type"]) == ("1", "Patient")
+    assert len(resource["entity"]) >= 2
+    return "Disclosure"
 
 
 def has_entities(resource: dict[str, Any], *, is_query: bool, has_patient: bool) -> None:
@@ -125,8 +149,8 @@ def resource_of(event: Event, openings: dict[str, Opening] | None = None, place:
 
 
 def an_event(action: str, **more: Any) -> Event:
-    agent = Agent(person=uuid4(), hospital=uuid4(), role=uuid4(), device=uuid4(), profession="physician", method="passkey")
-    return Event(action, more.pop("agent", agent), [uuid4()], **more)
+    agent = Agent(person=uuid4(), hospital=OWN, role=uuid4(), device=uuid4(), profession="physician", method="passkey")
+    return Event(action, more.pop("agent", agent), [OWN], **more)
 
 
 @pytest.mark.parametrize(("action", "profile"), BY_ACTION.items())
@@ -149,6 +173,42 @@ def test_without_a_person_and_whatever_the_outcome_it_is_valid(action: str, agen
     follows_balp(resource)
     assert resource["outcome"] == {"success": "0", "refused": "4", "failed": "8"}[outcome]
     assert [agent["requestor"] for agent in resource["agent"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("action", "by", "recipients"),
+    [
+        ("messaging.send", OWN, [THEIRS, THIRD]),
+        ("beds.ask_next", None, [THEIRS, THIRD]),
+        ("messaging.read", THEIRS, [THEIRS]),
+        ("messaging.read", OWN, []),
+        ("messaging.send", THEIRS, []),
+        ("messaging.acknowledge", OWN, []),
+    ],
+)
+def test_what_reached_another_hospital_is_a_disclosure_to_it(action: str, by: UUID | None, recipients: list[UUID]) -> None:
+    agent = Agent(person=uuid4(), hospital=by, device=uuid4(), method="passkey") if by else CLOCK
+    subjects = {"request": uuid4(), "conversation": uuid4()}
+    resource = resource_of(Event(action, agent, [OWN, THEIRS, THIRD], subjects=subjects))
+
+    is_valid(resource)
+    assert (follows_balp(resource) == "Disclosure") is bool(recipients)
+    assert [agent["requestor"] for agent in resource["agent"]].count(True) == 1
+    if recipients:
+        got = [a["who"]["identifier"]["value"] for a in resource["agent"] if a["who"].get("type") == "Organization"]
+        first, *others = sorted(map(str, recipients))
+        assert got == [f"urn:uuid:{hospital}" for hospital in (first, OWN, *others)]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"outcome": "refused"}, {"hospitals": [OWN]}, {"subjects": {}}], ids=["refused", "nobody else", "of no case"]
+)
+def test_what_reached_nobody_or_is_of_no_case_is_none(changed: dict[str, Any]) -> None:
+    given = {"hospitals": [OWN, THEIRS], "subjects": {"request": uuid4()}, "agent": Agent(person=uuid4(), hospital=OWN)} | changed
+    resource = resource_of(Event("messaging.send", **given))
+
+    is_valid(resource)
+    assert follows_balp(resource) != "Disclosure"
 
 
 def test_a_refusal_claims_no_pattern_and_says_its_code() -> None:
@@ -224,5 +284,6 @@ def test_a_night_as_the_auditor_gets_it(night: Night) -> None:
         follows_balp(resource)
         assert resource["recorded"].endswith("+00:00")
     assert len({resource["id"] for resource in resources}) == len(resources)
+    assert "Disclosure" in {follows_balp(resource) for resource in resources}
     names = {agent.get("name") for resource in resources for agent in resource["agent"]}
     assert {"Dr. Adler", "Dr. Register"} <= names
