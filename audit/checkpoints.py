@@ -11,10 +11,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from audit.keys import signing_key
+from audit.keys import second_key, signing_key
 from audit.merkle import Range
 from audit.notes import checkpoint_text, sign, verifier_key
 from audit.published import Published, published
+from audit.second import second_line
 from audit.tree import range_at
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def sign_checkpoint(log: UUID) -> str:
     Raises:
         ForkRefused: the log is smaller than, or does not continue, what was published.
     """
-    key, origin = signing_key(), origin_of(log)
+    key, second, origin = signing_key(), second_key(), origin_of(log)
     # Durable: inside somebody's transaction one would sign what may yet roll back.
     with published(log) as last, transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SELECT size, frontier FROM audit_log WHERE id = %s", [log])
@@ -75,6 +76,8 @@ def sign_checkpoint(log: UUID) -> str:
         tree = Range(size, [bytes(digest) for digest in frontier])
         _refuse_fork(log, tree, last)
         note = sign(checkpoint_text(origin=origin, size=size, root=tree.root()), name=origin, key=key)
+        if second is not None:
+            note += second_line(origin=origin, size=size, root=tree.root(), key=second)
         last.write(note)
         statement = "INSERT INTO audit_checkpoint (log, size, root, note) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
         cursor.execute(statement, [log, size, tree.root(), note])

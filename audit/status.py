@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from audit.keys import signing_key
+from audit.keys import second_key, signing_key
 from audit.policy import read_policy
 from audit.published import last_published
 from backend.roles import has_too_much
@@ -175,7 +175,7 @@ def oldest_pending_seconds() -> float:
 
 def _has_key() -> bool:
     try:
-        signing_key()
+        signing_key(), second_key()
     except ImproperlyConfigured:
         return False
     return True

@@ -186,6 +186,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 BLOB_DIR = Path(env.text("BLOB_DIR", str(STATE_DIR / "blobs")))
 AUDIT_KEY_FILE = Path(env.text("AUDIT_KEY_FILE", str(STATE_DIR / "audit.key")))
+# A second signature under every checkpoint (ML-DSA-44); none: no such signature.
+AUDIT_MLDSA_KEY_FILE = Path(text) if (text := env.text("AUDIT_MLDSA_KEY_FILE", "")) else None
 AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", (_public.hostname or "wardline") + "/audit")
 # Who witnesses the logs (C2SP tlog-policy); none: nobody.
 AUDIT_POLICY_FILE = Path(text) if (text := env.text("AUDIT_POLICY_FILE", "")) else None

@@ -6,13 +6,16 @@ policy asks for.
 
 import binascii
 import hashlib
+import struct
 from base64 import b64decode
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-LOG, WITNESS = 1, 4  # signature types: Ed25519, timestamped Ed25519 cosignature
+LOG, WITNESS, MLDSA44 = 1, 4, 6  # signature types: Ed25519, timestamped Ed25519 cosignature, timestamped ML-DSA-44 cosignature
+BYTES = {LOG: 32, WITNESS: 32, MLDSA44: 1312}  # of a public key
 
 
 class Unusable(Exception):
@@ -40,18 +43,30 @@ class Key:
         except (ValueError, binascii.Error):
             raise Unusable("bad_key", text) from None
         expected = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
-        if not name or len(typed) != 33 or typed[0] not in (LOG, WITNESS) or key_id != expected.hex():
+        if not 0 < len(name.encode()) < 256 or not typed or BYTES.get(typed[0]) != len(typed) - 1 or key_id != expected.hex():
             raise Unusable("bad_key", text)
         return cls(name, expected, typed[0], typed[1:])
 
-    def has_signed(self, body: bytes, signature: bytes) -> bool:
-        if self.kind == WITNESS:
-            body, signature = b"cosignature/v1\ntime %d\n" % int.from_bytes(signature[:8], "big") + body, signature[8:]
+    def has_signed(self, checkpoint: "Checkpoint", signature: bytes) -> bool:
+        at, rest = signature[:8], signature[8:]
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, body)
+            if self.kind == LOG:
+                Ed25519PublicKey.from_public_bytes(self.public).verify(signature, checkpoint.body)
+            elif self.kind == WITNESS:
+                said = b"cosignature/v1\ntime %d\n" % int.from_bytes(at, "big") + checkpoint.body
+                Ed25519PublicKey.from_public_bytes(self.public).verify(rest, said)
+            else:
+                MLDSA44PublicKey.from_public_bytes(self.public).verify(rest, self._cosigned(checkpoint, at))
         except InvalidSignature:
             return False
+        except UnsupportedAlgorithm:
+            raise Unusable("no_mldsa") from None
         return True
+
+    def _cosigned(self, checkpoint: "Checkpoint", at: bytes) -> bytes:
+        """``cosigned_message`` of a whole tree: who signs, when, of which log, from leaf 0 to the size, and the root."""
+        names = [bytes([len(name)]) + name for name in (self.name.encode(), checkpoint.origin.encode())]
+        return b"subtree/v1\n\0" + names[0] + at + names[1] + struct.pack(">QQ", 0, checkpoint.size) + checkpoint.root
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ class Checkpoint:
     def is_signed_by(self, key: Key) -> bool:
         """Every signature line under this key must hold, and there must be one."""
         own = [signature for name, key_id, signature in self.signatures if (name, key_id) == (key.name, key.key_id)]
-        return bool(own) and all(key.has_signed(self.body, signature) for signature in own)
+        return bool(own) and all(key.has_signed(self, signature) for signature in own)
 
 
 @dataclass
@@ -123,8 +138,12 @@ class Policy:
 
     def check(self, checkpoint: Checkpoint) -> None:
         """Raises: Untrue: the log's key has not signed it, or too few witnesses have."""
-        keys = [key for key in self.logs if key.name == checkpoint.origin]
-        if not any(checkpoint.is_signed_by(key) for key in keys):
+        named: dict[int, list[Key]] = {}
+        for key in self.logs:
+            if key.name == checkpoint.origin:
+                named.setdefault(key.kind, []).append(key)
+        # Several keys of one kind: it has changed its key. Of two kinds: both have to have signed.
+        if not named or not all(any(checkpoint.is_signed_by(key) for key in keys) for keys in named.values()):
             raise Untrue("not_signed", checkpoint.origin)
         if self.quorum != "none" and not self._is_met(self.quorum, checkpoint):
             raise Untrue("no_quorum", self.quorum)
