@@ -67,6 +67,12 @@ def own_device(actor: Actor, device_id: UUID) -> Device:
     return _one(devices.first())
 
 
+def devices_at_own_hospital(actor: Actor, person_id: UUID) -> tuple[Person, list[Device]]:
+    """Whoever is or was a member of the actor's hospital, an archive included, with all devices, newest first. Two queries."""
+    person = _one(Person.objects.filter(pk=person_id, memberships__hospital=actor.hospital_id).first())
+    return person, list(Device.objects.filter(person=person).order_by("-created_at"))
+
+
 def membership_at_own_hospital(actor: Actor, person_id: UUID, *, states: Iterable[str]) -> Membership:
     """The membership of a person at the actor's hospital, in one of ``states``, locked until the transaction ends."""
     found = Membership.objects.select_related("person").select_for_update(of=["self"])

@@ -25,6 +25,7 @@ urlpatterns = [
     path("members/pending", members.PendingView.as_view()),
     path("members/<uuid:person>/approve", members.ApproveView.as_view()),
     path("members/<uuid:person>/end", members.EndView.as_view()),
+    path("members/<uuid:person>/devices", devices.MemberDevicesView.as_view()),
     path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("units", members.UnitsView.as_view()),

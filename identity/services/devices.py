@@ -73,6 +73,19 @@ def read_own(*, actor: Actor) -> list[Device]:
 
 
 @transaction.atomic
+def read_of_member(*, actor: Actor, person_id: UUID) -> list[Device]:
+    """A member's devices, newest first, for a registrar who is told that one is lost; also a former member's.
+
+    Raises:
+        NotFound: nobody of this hospital.
+    """
+    actor.require_registrar()
+    person, found = access.devices_at_own_hospital(actor, person_id)
+    record(event=Event("identity.read_devices", actor.agent(), [actor.hospital_id], subjects={"person": person.pseudonym}))
+    return found
+
+
+@transaction.atomic
 def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device:
     """Lock a device out for good: by its owner, or by a registrar of the owner's hospital.
 

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
 from backend.parsing import parsed
-from identity.authentication import ActorRequest
+from identity.authentication import ActorRequest, IsRegistrar
 from identity.fields import SignedSerializer
 from identity.services import devices
 
@@ -37,6 +37,18 @@ class DevicesView(APIView):
     def get(self, request: ActorRequest) -> Response:
         """All devices the actor ever had."""
         return Response(DevicesSerializer({"results": devices.read_own(actor=request.actor)}).data)
+
+
+class MemberDevicesView(APIView):
+    """``/members/<person>/devices``"""
+
+    permission_classes = [IsRegistrar]
+
+    @extend_schema(responses=DevicesSerializer)
+    def get(self, request: ActorRequest, person: UUID) -> Response:
+        """All devices a member ever had, for the registrar who is to revoke a lost one."""
+        found = devices.read_of_member(actor=request.actor, person_id=person)
+        return Response(DevicesSerializer({"results": found}).data)
 
 
 class RevokeDeviceView(APIView):

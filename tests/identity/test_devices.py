@@ -65,6 +65,17 @@ def test_a_registrar_revokes_a_members_device(night):
     assert code(night.adler.get("duty")) == (401, "device.revoked")
 
 
+def test_a_registrar_sees_the_devices_of_the_own_hospitals_members_alone(night, tablet):
+    registrar = night.kreis.registrar
+    listed = {row["id"] for row in registrar.get(f"members/{night.adler.id}/devices").json()["results"]}
+    event = night.audit_of(night.kreis)[-1]
+
+    assert {str(night.adler.device_id), str(tablet.device_id)} <= listed
+    assert (event.action, event.subjects) == ("identity.read_devices", {"person": str(night.adler.pseudonym)})
+    assert registrar.get(f"members/{night.former_colleague.id}/devices").status_code == 200
+    assert code(registrar.get(f"members/{night.brandt.id}/devices")) == (404, "not_found")
+
+
 def test_nobody_else_does(night):
     for actor in (night.conrad, night.brandt, night.outsider, night.uni.registrar):
         answer = actor.post(f"devices/{night.adler.device_id}/revoke", revoking(actor, night.adler, night.adler.device_id))

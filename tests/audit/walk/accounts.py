@@ -135,6 +135,12 @@ def devices(scene: Scene) -> Attempt:
     return lambda: scene.night.adler.get("devices")
 
 
+@row("GET members/{person}/devices", "identity.read_devices: kreis")
+def devices_of_a_member(scene: Scene) -> Attempt:
+    night = scene.night
+    return lambda: night.kreis.registrar.get(f"members/{night.adler.id}/devices")
+
+
 @row("POST devices/{device}/revoke", "identity.statement: kreis", "identity.revoke_device: kreis")
 def revoke(scene: Scene) -> Attempt:
     adler = scene.night.adler

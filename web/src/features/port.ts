@@ -94,6 +94,7 @@ export interface Port {
   createInvitation(member: { name: string; title: string; profession: string }): Promise<Address>;
   approveMember(person: string): Promise<unknown>;
   endMembership(person: string): Promise<unknown>;
+  devicesOf(person: string): Promise<DeviceInfo[]>;
   revokeDevice(device: string, reason: RevocationReason): Promise<unknown>;
   enablePush(): Promise<unknown>;
 }

@@ -69,11 +69,22 @@ export class Office {
   }
 
   async refreshDevices(): Promise<void> {
-    const { results } = await this.#ground.api.get<Results<Omit<DeviceInfo, "isThis">>>("/devices");
-    this.devices.set(results.map((device) => ({ ...device, isThis: device.id === this.#ground.ring.device })));
+    this.devices.set(await this.#devicesAt("/devices"));
+  }
+
+  /** A member's, for a registrar who is told that one is lost. */
+  async devicesOf(person: string): Promise<DeviceInfo[]> {
+    return this.#devicesAt(`/members/${person}/devices`);
+  }
+
+  async #devicesAt(path: string): Promise<DeviceInfo[]> {
+    const { results } = await this.#ground.api.get<Results<Omit<DeviceInfo, "isThis">>>(path);
+    return results.map((device) => ({ ...device, isThis: device.id === this.#ground.ring.device }));
   }
 
   async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
+    // It may have become a device a moment ago, and who revokes must know whose it is from a signed statement.
+    await this.#ground.trust.refresh();
     const { principal } = this.#ground.trust.directory.deviceEver(device);
     const statement = await this.#state("device-revoked", device, { principal, reason });
     await this.#ground.api.post(`/devices/${device}/revoke`, { statement });

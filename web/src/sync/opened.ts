@@ -50,8 +50,9 @@ export class OpenedSession {
     this.inbox = new Inbox(this.ground, { changed: (ids) => this.conversations.changed(ids) });
     this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld);
     this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
-    this.board = new Board(this.ground, () => Date.now() + this.inbox.clockSkew);
-    this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board);
+    const now = () => Date.now() + this.inbox.clockSkew;
+    this.board = new Board(this.ground, now);
+    this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board, now);
     this.office = new Office(this.ground, rootOf(account));
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);

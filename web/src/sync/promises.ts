@@ -17,11 +17,14 @@ export interface OfferedBed { unit: Pick<BoardUnit, "capacity" | "unit" | "categ
 
 export class Promises {
   readonly #ground: Ground;
+  readonly #now: () => number;
   /** A receipt never changes, and each reading is in both hospitals' logs: read once. */
   readonly #receipts = new Map<string, Promise<ReceiptView>>();
 
-  constructor(ground: Ground) {
+  /** `now` is the service's clock: it refuses a promise whose time is far from its own, and a phone's clock may be. */
+  constructor(ground: Ground, now: () => number) {
     this.#ground = ground;
+    this.#now = now;
   }
 
   async offer(request: BedRequest, candidate: Candidate, role: string, { unit, bed, minutes }: OfferedBed): Promise<SignedWire> {
@@ -83,7 +86,7 @@ export class Promises {
   #shared(request: BedRequest, candidate: Candidate): Pick<Acceptance, (typeof SHARED)[number] | "by" | "device" | "at"> {
     const { person, device } = this.#ground.ring;
     const ends = { origin: request.origin, destination: candidate.hospital };
-    return { request: request.id, candidate: candidate.id, ...ends, by: person, device, at: timestamp() };
+    return { request: request.id, candidate: candidate.id, ...ends, by: person, device, at: timestamp(new Date(this.#now())) };
   }
 }
 

@@ -50,10 +50,10 @@ export class Requests {
   readonly #rolesHeld: () => readonly string[];
   readonly #board: Board;
 
-  constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[], board: Board) {
+  constructor(ground: Ground, epochs: Epochs, sending: Sending, outbox: () => Outbox, rolesHeld: () => readonly string[], board: Board, now: () => number) {
     this.#ground = ground;
     this.#board = board;
-    this.promises = new Promises(ground);
+    this.promises = new Promises(ground, now);
     this.#epochs = epochs;
     this.#sending = sending;
     this.#outbox = outbox;

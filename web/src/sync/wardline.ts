@@ -283,6 +283,10 @@ export class Wardline {
     return this.#in.office.endMembership(person);
   }
 
+  async devicesOf(person: string): Promise<DeviceInfo[]> {
+    return this.#in.office.devicesOf(person);
+  }
+
   async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
     return this.#in.office.revokeDevice(device, reason);
   }

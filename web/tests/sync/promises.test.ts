@@ -74,6 +74,13 @@ describe("a hold", () => {
     expect([by, device, b64u(need)]).toEqual([brandt.id, brandt.device, b64u(await needDigest(request))]);
     expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(60_000);
   });
+
+  test("is dated by the service's clock, however wrong the phone's is", async () => {
+    world.clockAhead = 3 * 3_600_000;
+    const { at } = parseOffer(header(await offered()));
+
+    expect(Math.abs(Date.parse(at) - Date.now() - world.clockAhead)).toBeLessThan(60_000);
+  });
 });
 
 describe("a confirm", () => {

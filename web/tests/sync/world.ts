@@ -32,6 +32,8 @@ export class World {
   /** Answers put before the server's own, by "METHOD /path" prefix; `undefined` passes on. */
   before = new Map<string, Handler>();
   isOffline = false;
+  /** Milliseconds the service's clock is ahead of this device's. */
+  clockAhead = 0;
 
   static async make(): Promise<World> {
     const world = new World();
@@ -127,7 +129,7 @@ export class World {
     const fixed: Record<string, unknown> = {
       "/directory": { hospitals, people: this.people, roles: this.roles },
       "/duty": { results: this.duty },
-      "/sync": { conversations: [...this.conversations].filter(([, c]) => !c.hidden).map(([each]) => this.#shown(each)), requests_changed_at: null, server_time: new Date() },
+      "/sync": { conversations: [...this.conversations].filter(([, c]) => !c.hidden).map(([each]) => this.#shown(each)), requests_changed_at: null, server_time: new Date(Date.now() + this.clockAhead) },
       "/requests?state=open": { results: [], next: null },
       "/board": { hospitals: [] },
     };

@@ -1,0 +1,110 @@
+"""A second phone by the first one's link, a lost phone locked out by its owner and by the registrar, and the printed code."""
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Phone, Phones
+from tests.e2e.colleagues import Colleagues
+from tests.e2e.conftest import Running
+from tests.e2e.test_joining import keep_code
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+# Everything the page has kept, of every object store.
+KEPT = """async () => {
+  const { name } = (await indexedDB.databases()).find(({ name }) => name.startsWith("wardline"));
+  const db = await new Promise((done) => { const asked = indexedDB.open(name); asked.onsuccess = () => done(asked.result); });
+  const read = db.transaction([...db.objectStoreNames]);
+  const counts = [...db.objectStoreNames].map((store) => new Promise((done) => {
+    const asked = read.objectStore(store).count();
+    asked.onsuccess = () => done(asked.result);
+  }));
+  const all = await Promise.all(counts);
+  db.close();
+  return all.reduce((sum, count) => sum + count, 0);
+}"""
+
+
+def newest_device(phone: Phone, test_id: str, own: set[str]) -> str:
+    """The device in the list that was not there before."""
+    found = phone.page.get_by_test_id(test_id)
+    expect(found.first).to_be_visible()
+    (new,) = {row.get_attribute("data-device") for row in found.all()} - own
+    assert new
+    return new
+
+
+def erased_within_a_second(lost: Phone, began: float) -> None:
+    lost.page.get_by_test_id("welcome").wait_for()
+    assert time.monotonic() - began < 1
+    assert lost.page.evaluate(KEPT) == 0
+
+
+def test_a_second_phone_joins_by_the_first_and_is_locked_out_when_lost(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    first = phones.linked("adler", colleagues.link("adler"))
+    before = {device["id"] for device in colleagues.account("adler").session.api.get("devices")["results"]}
+    first.page.goto(f"{running.address}/#/me")
+    first.tap("new-device")
+    expect(first.page.get_by_test_id("qr")).to_be_visible()
+    first.see("second-device-link")
+    address = first.page.get_by_test_id("link-address").inner_text()
+    second = phones.linked("adler-2", address)
+    assert second.page.evaluate(KEPT) > 0
+
+    third = phones.empty("too-late")
+    third.page.goto(address)
+    third.tap("link-button")
+    expect(third.page.get_by_test_id("problem")).to_be_visible()
+
+    first.page.reload()
+    first.tap("unlock-button")
+    lost = newest_device(first, "revoke-device", before)
+    first.page.locator(f'[data-testid="revoke-device"][data-device="{lost}"]').click()
+    first.see("lost-phone")
+    first.tap("reason-lost")
+    began = time.monotonic()
+
+    erased_within_a_second(second, began)
+    second.see("lost-phone-erased")
+    expect(first.page.get_by_test_id("me")).to_be_visible()
+
+
+def test_a_registrar_locks_a_colleagues_lost_phone_out(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    before = {device["id"] for device in colleagues.account("falk").session.api.get("devices")["results"]}
+    phone = phones.linked("falk", colleagues.link("falk"))
+    registrar = phones.linked("sommer", colleagues.link("registrar-wiesenbrueck"))
+    registrar.page.goto(f"{running.address}/#/registrar")
+    registrar.page.get_by_test_id("member").filter(has_text="Falk").click()
+    registrar.tap("member-devices-open")
+    lost = newest_device(registrar, "member-revoke", before)
+    registrar.see("registrar-devices")
+    registrar.page.locator(f'[data-testid="member-revoke"][data-device="{lost}"]').click()
+    registrar.tap("reason-stolen")
+    began = time.monotonic()
+
+    erased_within_a_second(phone, began)
+    expect(registrar.page.get_by_test_id("member-sheet")).to_be_visible()
+
+
+def test_the_printed_code_opens_a_locked_phone_and_a_wrong_one_does_not(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    registrar = colleagues.registrar("seeburg").registrar
+    phone = phones.empty("nachtigall")
+    phone.page.goto(running.address + registrar.invite(name="Nele Nachtigall", title="", profession="nurse"))
+    phone.tap("join-button")
+    code = keep_code(phone, "recovery-code-kept")
+    (waiting,) = [each for each in registrar.pending() if each.profile.name == "Nele Nachtigall"]
+    registrar.approve(waiting)
+    expect(phone.page.get_by_test_id("home")).to_be_visible()
+
+    phone.page.reload()
+    phone.tap("unlock-help")
+    wrong = ("1" if code[0] != "1" else "2") + code[1:]
+    phone.page.get_by_test_id("recovery-input").fill(wrong)
+    phone.tap("recover")
+    expect(phone.page.get_by_test_id("problem")).to_have_attribute("data-code", "recovery.wrong")
+    phone.page.get_by_test_id("recovery-input").fill(code.lower().replace("-", " "))
+    phone.tap("recover")
+
+    expect(phone.page.get_by_test_id("home")).to_be_visible()
