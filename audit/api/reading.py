@@ -24,7 +24,7 @@ from identity.actors import Actor
 from identity.models import Hospital, Membership
 
 SIGN_IN = ("identity.sign_in", "identity.come_back")
-BREAK_GLASS = ("identity.break_glass", "messaging.break_glass", "beds.break_glass", "privacy.break_glass")
+BREAK_GLASS = ("identity.break_glass", "identity.end_break_glass", "messaging.break_glass", "beds.break_glass", "privacy.break_glass")
 # What lets somebody of another hospital know something of a case.
 DISCLOSING = ("messaging.", "beds.")
 LONGEST = 62  # days of activity at once

@@ -77,6 +77,7 @@ _WHOLE = {
     "identity.sign_in": Pattern.LOGIN,
     "identity.sign_out": Pattern.LOGOUT,
     "identity.come_back": Pattern.LOGIN,
+    "identity.end_break_glass": Pattern.OPERATION,
     "audit.export": Pattern.EXPORT,
     "audit.download_export": Pattern.EXPORT,
 }
@@ -94,7 +95,7 @@ def pattern_of(action: str) -> Pattern:
 def purpose_of(action: str) -> Coding:
     """Why it is done (v3-ActReason), as far as the action tells."""
     if "break_glass" in action:
-        return (REASON, "ETREAT", "Emergency Treatment")
+        return (REASON, "BTG", "break the glass")
     part = action.partition(".")[0]
     if part in ("beds", "messaging"):
         return (REASON, "TREAT", "treatment")

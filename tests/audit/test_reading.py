@@ -1,5 +1,6 @@
 """What auditors look at: the own log alone, page by page, and every look in it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,9 +10,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from audit.events import Event
 from audit.models import Review
 from audit.sequencer import integrate
-from tests.audit.exporting import auditor
+from audit.services import record
+from tests.audit.exporting import auditor, content, made
 from tests.beds.asking import Ward
 from tests.cast import Night, Someone
 from tests.messaging.people import sent, start_talk
@@ -143,8 +146,21 @@ def test_who_comes_back_is_among_the_sign_in_failures(night: Night, egger: Someo
     assert (failures["results"][0]["outcome"], failures["results"][0]["detail"]["code"]) == ("refused", "device.revoked")
 
 
-def test_nobody_has_broken_the_glass_yet(egger: Someone) -> None:
+def test_whoever_takes_and_ends_emergency_access_is_listed_with_that_purpose_in_the_export(night: Night, egger: Someone) -> None:
     assert looked(egger, "audit/break-glass")["results"] == []
+    with transaction.atomic():
+        for action in ("identity.break_glass", "identity.end_break_glass"):
+            record(event=Event(action, night.adler.actor().agent(), [night.kreis.id], detail={"reason": "emergency"}))
+
+    found = looked(egger, "audit/break-glass")
+
+    assert actions(found) == ["identity.end_break_glass", "identity.break_glass"]
+    assert {event["agent"]["name"] for event in found["results"]} == {"Adler"}
+    exported = content(egger, made(egger, "fhir", filter={"action": ["identity.break_glass"]}))
+    (resource,) = map(json.loads, exported.splitlines())
+    (purpose,) = resource["purposeOfEvent"][0]["coding"]
+    assert purpose["code"] == resource["agent"][0]["purposeOfUse"][0]["coding"][0]["code"] == "BTG"
+    assert {each["valueString"] for each in resource["entity"][-1]["detail"] if each["type"] == "reason"} == {"emergency"}
 
 
 def test_activity_counts_by_the_hospitals_hours(night: Night, egger: Someone) -> None:

@@ -64,6 +64,10 @@ def test_a_registrar_finds_what_was_just_done_and_takes_away_a_log_that_verifies
     desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
     desk.tap("tab-audit")
     expect(desk.page.get_by_test_id("audit-recorded")).to_have_count(1)
+    find(desk.page, "messaging.create_conversation")
+    desk.page.get_by_test_id("audit-event").first.click()
+    expect(desk.page.get_by_test_id("audit-to")).to_contain_text("Hintergrunddienst Intensiv · Kreisklinik Wiesenbrück")
+    desk.page.keyboard.press("Escape")
     find(desk.page, "beds.request")
     desk.page.get_by_test_id("audit-event").first.click()
     expect(desk.page.locator("[data-testid=audit-subject][data-kind=request]")).to_have_text(asked)

@@ -177,7 +177,7 @@ function conversations(side: string): ConversationView[] {
 /** A log of three deeds and an export half made. */
 function audit(): Pick<Audit, keyof Audit> {
   const event = (place: number, action: string, outcome: AuditEvent["outcome"] = "success"): AuditEvent => ({
-    place, at: minutesAgo(60 - place), action, outcome, hospitals: ["uk"], subjects: { request: "6f1c2b7e-0000-4000-8000-00000000000a" }, detail: { state: "confirmed" }, digest: null, leaf_hash: "5e".repeat(32),
+    place, at: minutesAgo(60 - place), action, outcome, hospitals: ["uk"], subjects: { request: "6f1c2b7e-0000-4000-8000-00000000000a" }, detail: { state: "confirmed" }, digest: null, to: [{ principal: "r-uk", kind: "role", hospital: "uk" }, { principal: "7d0c2b7e-0000-4000-8000-00000000000b", kind: "user", hospital: "adler" }, { principal: "a-uk", kind: "archive", hospital: "uk" }], leaf_hash: "5e".repeat(32),
     agent: { person: "p-brandt", name: "Jonas Brandt", title: "Dr.", profession: "physician", hospital: "uk", role: "r-uk", device: null, method: "passkey", is_erased: false },
   });
   const made: AuditExport = {

@@ -35,6 +35,9 @@ export interface AuditAgent {
   is_erased: boolean;
 }
 
+/** One of those to whom it went; a person by pseudonym. */
+export interface AuditRecipient { principal: string; kind: string; hospital: string }
+
 export interface AuditEvent {
   place: number;
   at: string;
@@ -45,6 +48,7 @@ export interface AuditEvent {
   subjects: Record<string, string>;
   detail: Record<string, unknown>;
   digest: string | null;
+  to: AuditRecipient[];
   leaf_hash: string;
 }
 

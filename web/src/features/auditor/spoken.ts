@@ -1,5 +1,5 @@
 /** Events in the reader's language. */
-import type { AuditAgent, ExportFormat, Outcome } from "../../sync/audit";
+import type { AuditAgent, AuditRecipient, ExportFormat, Outcome } from "../../sync/audit";
 import { m } from "../../paraglide/messages";
 import type { IconName } from "../../ui/icons";
 import type { Tone } from "../../ui/tone";
@@ -29,6 +29,12 @@ export function agentWord(agent: AuditAgent): string {
 /** Hospital and duty role of who acted. */
 export function agentPlace({ hospital, role }: AuditAgent): string {
   return [hospital && (hospitalName(hospital) || shortId(hospital)), role && roleName(role)].filter(Boolean).join(" · ");
+}
+
+/** A duty role by its name, a person by pseudonym, and the hospital. */
+export function recipientWord({ principal, kind, hospital }: AuditRecipient): string {
+  const who = kind === "role" ? roleName(principal) || `${m.subject_role()} ${shortId(principal)}` : kind === "archive" ? m.audit_archive() : `${m.audit_unnamed()} ${shortId(principal)}`;
+  return `${who} · ${hospitalName(hospital) || shortId(hospital)}`;
 }
 
 const OUTCOMES: Record<Outcome, { tone: Tone; icon: IconName; word: () => string }> = {
