@@ -2,7 +2,7 @@
 
 Invariant: an event about a candidate goes into the logs of its two hospitals and of no other: what one hospital may read in its own log
 never shows that others were asked, and one that is not asked yet finds nothing. A ring says only which request or which hospital's board
-changed.
+changed. The event names the duty role that is asked, so that the log alone says whose promise it was.
 """
 
 from collections.abc import Iterable, Mapping
@@ -72,7 +72,7 @@ def _event(
         action="beds." + verb.replace("-", "_"),
         agent=by.agent,
         hospitals=[request.origin_id, *([candidate.hospital_id] if candidate.asked_at else [])],
-        subjects={"request": request.pk, "candidate": candidate.pk} | ({"called": called} if called else {}),
+        subjects={"request": request.pk, "candidate": candidate.pk, "role": candidate.role_id} | ({"called": called} if called else {}),
         detail={"state": str(candidate.state), **detail},
         digest=digest,
     )

@@ -63,7 +63,12 @@ def test_each_alarm_is_in_both_hospitals_logs(night, asked, consulting):
 
     for place in (night.kreis, night.uni):
         [event] = [one for one in night.audit_of(place) if one.action == "beds.escalate"]
-        assert event.subjects == {"request": asked.id, "candidate": asked["uni"], "called": str(consulting.id)}
+        assert event.subjects == {
+            "request": asked.id,
+            "candidate": asked["uni"],
+            "role": str(night.uni.role.id),
+            "called": str(consulting.id),
+        }
         assert event.detail == {"state": "submitted", "position": 1, "whom": "holder", "how": "alarm"}
     assert night.actions_of(night.nord) == before
 
