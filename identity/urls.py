@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, me, members, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, me, members, recovery, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -26,6 +26,8 @@ urlpatterns = [
     path("members/<uuid:person>/approve", members.ApproveView.as_view()),
     path("members/<uuid:person>/end", members.EndView.as_view()),
     path("members/<uuid:person>/devices", devices.MemberDevicesView.as_view()),
+    path("members/<uuid:person>/recovery", recovery.OfferRecoveryView.as_view()),
+    path("recoveries/open", recovery.OpenRecoveryView.as_view()),
     path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("units", members.UnitsView.as_view()),

@@ -15,6 +15,7 @@ class Device(models.Model):
     public_key = models.BinaryField(max_length=32)
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="+")
     label = models.CharField(max_length=60, blank=True)
+    is_recovered = models.BooleanField(default=False)  # became a device by the printed recovery code
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -75,6 +76,8 @@ class DeviceLink(models.Model):
     person = models.ForeignKey(Person, on_delete=models.PROTECT)
     created_by = models.ForeignKey(Device, null=True, on_delete=models.PROTECT, related_name="+")  # null: made on the host by an operator
     sealed = models.BinaryField(max_length=1024)
+    # Offered by a registrar to somebody without a device: it carries no seed, the printed recovery code opens it (protocol 3.3).
+    is_recovery = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)

@@ -46,8 +46,8 @@ def options(*, session: SessionBase, token: str, purpose: challenges.Purpose) ->
     if purpose == "join":
         invitation = invitations.invitation_of(token)
         person_id, name = invitation.person_id, invitation.name
-    elif purpose == "link":
-        link = invitations.link_of(token)
+    elif purpose in ("link", "recover"):
+        link = invitations.link_of(token, is_recovery=purpose == "recover")
         person_id, name = link.person_id, link.person.name
         own = Passkey.objects.filter(person=person_id, revoked_at=None)
         known = [bytes(credential) for credential in own.values_list("credential_id", flat=True)]
@@ -88,31 +88,39 @@ def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
         return begin(session=session, device=device, membership=membership, challenge=challenge)
 
 
-def link(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
-    """Use a device link: the device is vouched for by the person's own key, so no registrar is needed.
+def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery: bool = False) -> SignIn:
+    """Use a device link: the device is vouched for by the person's own key, so no registrar's signature is needed.
+
+    With ``is_recovery`` it is a registrar's link, opened by the printed code: that code is spent, and the enrolment brings the next one.
 
     Raises:
-        As ``join``, and Unauthenticated: ``membership.ended``.
+        As ``join``, and Unauthenticated: ``membership.ended``, ``device.revoked``.
     """
-    challenge = challenges.take(session, purpose="link", token_hash=token_hash(token))
+    challenge = challenges.take(session, purpose="recover" if is_recovery else "link", token_hash=token_hash(token))
     with transaction.atomic():
-        offer = invitations.link_of(token, lock=True)
+        offer = invitations.link_of(token, lock=True, is_recovery=is_recovery)
         person = offer.person
-        membership = _membership_of_link(offer)
-        require_wraps(enrolment.wraps, with_recovery=False, may_be_none=person.kind == Person.Kind.ARCHIVE)
+        membership = membership_of_link(offer)
+        require_wraps(enrolment.wraps, with_recovery=is_recovery, may_be_none=person.kind == Person.Kind.ARCHIVE)
         agent = agent_of(person, membership.hospital_id, enrolment.device_id)
         statement = read_device_statement(enrolment, hospital_id=membership.hospital_id, person_id=person.id)
         offer.used_at = timezone.now()
         offer.save(update_fields=["used_at"])
         row = statements.accept(statement, root=bytes(membership.hospital.root_public_key or b""), agent=agent, subject=enrolment.device_id)
         key = PrincipalKey.objects.get(principal=person.id, replaced_at=None)
-        device = register(person, enrolment, row, challenge=challenge, generation=key.generation)
-        event = Event("identity.link_device", agent, [membership.hospital_id], subjects={"person": person.pseudonym, "device": device.id})
+        if is_recovery:
+            SeedWrap.objects.filter(person=person, kind=SeedWrap.Kind.RECOVERY, ended_at=None).update(ended_at=offer.used_at)
+        device = register(person, enrolment, row, challenge=challenge, generation=key.generation, is_recovered=is_recovery)
+        action = "identity.recover" if is_recovery else "identity.link_device"
+        event = Event(action, agent, [membership.hospital_id], subjects={"person": person.pseudonym, "device": device.id})
         record(event=event)
+        ring_after_commit([person.id], {"t": "devices"})
         return begin(session=session, device=device, membership=membership, challenge=challenge)
 
 
-def register(person: Person, enrolment: Enrolment, statement: StatementRow, *, challenge: bytes, generation: int) -> Device:
+def register(
+    person: Person, enrolment: Enrolment, statement: StatementRow, *, challenge: bytes, generation: int, is_recovered: bool = False
+) -> Device:
     """Passkey, device and wraps of one enrolment. Raises: Conflict: ``passkey.known``, ``device.known``."""
     verified = passkeys.verify_creation(enrolment.credential, challenge)
     try:
@@ -127,7 +135,7 @@ def register(person: Person, enrolment: Enrolment, statement: StatementRow, *, c
             )
     except IntegrityError as error:
         raise Conflict("passkey.known", "This passkey is in use already.") from error
-    fields = {"person": person, "public_key": enrolment.public_key, "label": enrolment.label}
+    fields = {"person": person, "public_key": enrolment.public_key, "label": enrolment.label, "is_recovered": is_recovered}
     # ``force_insert``: an id that exists is somebody's device and must not be overwritten.
     device = Device(id=enrolment.device_id, statement=statement, last_seen_at=timezone.now(), **fields)
     try:
@@ -196,13 +204,20 @@ def _new_person(invitation: Invitation, profile: Profile, enrolment: Enrolment) 
     return person, Membership.objects.create(person=person, hospital=invitation.hospital, **offered)
 
 
-def _membership_of_link(offer: DeviceLink) -> Membership:
-    """The link was made while its owner was in; it must not outlive the membership or the device that made it."""
+def membership_of_link(offer: DeviceLink) -> Membership:
+    """The link was made while its owner was in; it must not outlive the membership, the device that made it or the registrar's office.
+
+    Raises:
+        Unauthenticated: ``device.revoked``, ``membership.ended``.
+    """
     if offer.created_by is not None and offer.created_by.revoked_at is not None:
         raise Unauthenticated("device.revoked", "The device that made this link was revoked.")
     membership = Membership.objects.select_related("hospital").filter(person=offer.person_id, state=Membership.State.ACTIVE).first()
     if membership is None:
         raise Unauthenticated("membership.ended", "The membership has ended.")
+    is_vouched = not offer.is_recovery or (offer.created_by and offer.created_by.person_id in registrars(membership.hospital_id))
+    if not is_vouched:
+        raise Unauthenticated("membership.ended", "Who made this link is no registrar any more. Ask for another.")
     return membership
 
 

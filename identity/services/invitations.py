@@ -58,12 +58,14 @@ def offer_link(*, actor: Actor, token: str, sealed: bytes, lasts: timedelta = LI
     return link
 
 
-def make_link(*, person_id: UUID, token: str, sealed: bytes, expires_at: datetime, device_id: UUID | None = None) -> DeviceLink:
+def make_link(
+    *, person_id: UUID, token: str, sealed: bytes, expires_at: datetime, device_id: UUID | None = None, is_recovery: bool = False
+) -> DeviceLink:
+    """Raises: Conflict: ``link.token_used``."""
+    fields = {"person_id": person_id, "created_by_id": device_id, "sealed": sealed, "is_recovery": is_recovery}
     try:
         with transaction.atomic():
-            return DeviceLink.objects.create(
-                token_hash=token_hash(token), person_id=person_id, created_by_id=device_id, sealed=sealed, expires_at=expires_at
-            )
+            return DeviceLink.objects.create(token_hash=token_hash(token), expires_at=expires_at, **fields)
     except IntegrityError as error:
         raise Conflict("link.token_used", "This token was used before. Make another.") from error
 
@@ -104,10 +106,14 @@ def invitation_of(token: str, *, lock: bool = False) -> Invitation:
     return invitation
 
 
-def link_of(token: str, *, lock: bool = False) -> DeviceLink:
-    """Raises: NotFound: ``link.unknown``. Gone: ``link.used``, ``link.expired``."""
+def link_of(token: str, *, lock: bool = False, is_recovery: bool = False) -> DeviceLink:
+    """A link of a person's own device or, with ``is_recovery``, a registrar's; neither is good as the other.
+
+    Raises: NotFound: ``link.unknown``. Gone: ``link.used``, ``link.expired``.
+    """
     found = DeviceLink.objects.select_for_update(of=["self"]) if lock else DeviceLink.objects.all()
-    return _open(found.select_related("person").filter(token_hash=token_hash(token)).first(), "link")
+    found = found.select_related("person", "created_by").filter(is_recovery=is_recovery)
+    return _open(found.filter(token_hash=token_hash(token)).first(), "link")
 
 
 def setup_of(token: str, *, lock: bool = False) -> HospitalSetup:

@@ -17,6 +17,7 @@ from identity.services import devices
 class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
     label = serializers.CharField()  # type: ignore[assignment]
+    is_recovered = serializers.BooleanField(help_text="Became a device by the printed recovery code.")
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)

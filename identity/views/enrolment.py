@@ -78,7 +78,7 @@ class LookedSetupSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 class EnrolmentOptionsSerializer(serializers.Serializer):  # type: ignore[type-arg]
     token = serializers.CharField(max_length=128)
-    purpose = serializers.ChoiceField(choices=["join", "link", "setup"])
+    purpose = serializers.ChoiceField(choices=["join", "link", "recover", "setup"])
 
 
 class DeviceDraftSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -108,7 +108,7 @@ class DeviceEnrolmentSerializer(serializers.Serializer):  # type: ignore[type-ar
 
 class EnrolmentSerializer(DeviceEnrolmentSerializer):
     token = serializers.CharField(max_length=128)
-    purpose = serializers.ChoiceField(choices=["join", "link"])
+    purpose = serializers.ChoiceField(choices=["join", "link", "recover"])
     keys = OfferedKeysSerializer(required=False, help_text="Join only.")
 
 
@@ -210,7 +210,8 @@ class EnrolmentView(StrangersView):
                 raise Invalid("keys.missing", "Joining needs the public keys.")
             enrolling.join(session=request.session, token=given["token"], enrolment=_enrolment(given))
         else:
-            enrolling.link(session=request.session, token=given["token"], enrolment=_enrolment(given))
+            is_recovery = given["purpose"] == "recover"
+            enrolling.link(session=request.session, token=given["token"], enrolment=_enrolment(given), is_recovery=is_recovery)
         response = answer_signed_in(request)
         response.status_code = 201
         return response

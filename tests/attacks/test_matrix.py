@@ -49,6 +49,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "members/<uuid:person>/approve": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/end": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/devices": {"GET": REGISTRARS},
+    V1 + "members/<uuid:person>/recovery": {"POST": REGISTRARS},
+    V1 + "recoveries/open": {"POST": ANYONE},
     V1 + "members/<uuid:person>/auditor": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/auditor/end": {"POST": REGISTRARS},
     V1 + "units": {"POST": REGISTRARS},

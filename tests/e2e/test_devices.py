@@ -1,4 +1,4 @@
-"""A second phone by the first one's link, a lost phone locked out by its owner and by the registrar, and the printed code."""
+"""A second phone by the first one's link, a lost phone locked out by its owner or the registrar, and the printed code."""
 
 import time
 
@@ -9,6 +9,7 @@ from tests.e2e.browser import Phone, Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
 from tests.e2e.test_joining import keep_code
+from wardline_client.registrar import Registrar
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -88,23 +89,65 @@ def test_a_registrar_locks_a_colleagues_lost_phone_out(running: Running, colleag
     expect(registrar.page.get_by_test_id("member-sheet")).to_be_visible()
 
 
-def test_the_printed_code_opens_a_locked_phone_and_a_wrong_one_does_not(running: Running, colleagues: Colleagues, phones: Phones) -> None:
-    registrar = colleagues.registrar("seeburg").registrar
-    phone = phones.empty("nachtigall")
-    phone.page.goto(running.address + registrar.invite(name="Nele Nachtigall", title="", profession="nurse"))
+def newcomer(running: Running, registrar: Registrar, phone: Phone, name: str) -> str:
+    """Somebody joins and is approved; gives the printed code."""
+    phone.page.goto(running.address + registrar.invite(name=name, profession="nurse"))
     phone.tap("join-button")
     code = keep_code(phone, "recovery-code-kept")
-    (waiting,) = [each for each in registrar.pending() if each.profile.name == "Nele Nachtigall"]
+    (waiting,) = [each for each in registrar.pending() if each.profile.name == name]
     registrar.approve(waiting)
     expect(phone.page.get_by_test_id("home")).to_be_visible()
+    return code
+
+
+def wrong(code: str) -> str:
+    return ("1" if code[0] != "1" else "2") + code[1:]
+
+
+def test_the_printed_code_opens_a_locked_phone_and_a_wrong_one_does_not(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    phone = phones.empty("nachtigall")
+    code = newcomer(running, colleagues.registrar("seeburg").registrar, phone, "Nele Nachtigall")
 
     phone.page.reload()
     phone.tap("unlock-help")
-    wrong = ("1" if code[0] != "1" else "2") + code[1:]
-    phone.page.get_by_test_id("recovery-input").fill(wrong)
+    phone.page.get_by_test_id("recovery-input").fill(wrong(code))
     phone.tap("recover")
     expect(phone.page.get_by_test_id("problem")).to_have_attribute("data-code", "recovery.wrong")
     phone.page.get_by_test_id("recovery-input").fill(code.lower().replace("-", " "))
     phone.tap("recover")
 
     expect(phone.page.get_by_test_id("home")).to_be_visible()
+
+
+def test_who_lost_every_phone_comes_back_by_the_registrar_and_the_printed_code(
+    running: Running, colleagues: Colleagues, phones: Phones
+) -> None:
+    lost = phones.empty("storch")
+    code = newcomer(running, colleagues.registrar("seeburg").registrar, lost, "Sina Storch")
+    lost.context.set_offline(True)
+    registrar = phones.linked("registrar", colleagues.link("registrar-seeburg"), locale="en-GB", scheme="light")
+    registrar.page.goto(f"{running.address}/#/registrar")
+    registrar.page.get_by_test_id("member").filter(has_text="Storch").click()
+    registrar.tap("member-devices-open")
+    registrar.tap("member-recovery")
+    address = registrar.page.get_by_test_id("link-address").inner_text()
+    registrar.see("registrar-recovery")
+
+    phone = phones.empty("storch-new")
+    phone.page.goto(address)
+    phone.page.get_by_test_id("recover-input").fill(wrong(code))
+    phone.tap("recover-button")
+    expect(phone.page.get_by_test_id("problem")).to_have_attribute("data-code", "recovery.wrong")
+    phone.see("recover")
+    phone.page.get_by_test_id("recover-input").fill(code)
+    phone.tap("recover-button")
+    assert keep_code(phone, "recover-next-code") != code
+    expect(phone.page.get_by_test_id("home")).to_be_visible()
+
+    # The phone that was lost turns up again: it says what happened meanwhile.
+    lost.context.set_offline(False)
+    lost.page.goto(f"{running.address}/#/me")
+    if lost.page.get_by_test_id("unlock").is_visible():
+        lost.tap("unlock-button")
+    expect(lost.page.get_by_test_id("recovered")).to_have_count(1)
+    lost.see("recovered-device")

@@ -51,8 +51,9 @@ class Browser(Caller):
             "statement": shown(self.device_statement(person, hospital, keys)),
             "wraps": [wrap("passkey", keys.seed, prf_output(credential), person)],
         }
-        if profile is not None:
+        if purpose in ("join", "recover"):
             body["wraps"].append(wrap("recovery", keys.seed, os.urandom(16), person))
+        if profile is not None:
             body["keys"] = {"kem": encode(keys.kem.public), "sign": encode(keys.sign.public), "profile": encode(profile)}
         return body
 

@@ -25,6 +25,8 @@ TABLE = {
     "members/pending": {"get": REGISTRARS},
     "members/<uuid:person>/approve": {"post": REGISTRARS},
     "members/<uuid:person>/end": {"post": REGISTRARS},
+    "members/<uuid:person>/devices": {"get": REGISTRARS},
+    "members/<uuid:person>/recovery": {"post": REGISTRARS},
     "members/<uuid:person>/auditor": {"post": REGISTRARS},
     "members/<uuid:person>/auditor/end": {"post": REGISTRARS},
     "units": {"post": REGISTRARS},
@@ -34,12 +36,13 @@ TABLE = {
     "duty/<uuid:role>/take": {"post": MEMBERS},
     "duty/<uuid:role>/hand-over": {"post": MEMBERS},
 }
-# Anybody may call these; what they give is tested where it is: test_sign_in, test_join, test_link_device, test_hospitals.
+# Anybody may call these; what they give is tested where it is: test_sign_in, test_join, test_link_device, test_recovery, test_hospitals.
 OPEN = {
     "session",
     "session/options",
     "invitations/look",
     "device-links/look",
+    "recoveries/open",
     "enrolment/options",
     "enrolment",
     "setup",

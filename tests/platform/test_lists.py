@@ -175,7 +175,7 @@ class Scene:
     def url(self, path: str) -> str:
         ids: dict[str, UUID | str] = {"conversation_id": self.talk.id, "attachment_id": self.attachment.pk, "request_id": self.asked.id}
         ids |= {"capacity_id": self.ward.figures["kreis"].pk, "unit_id": self.night.kreis.unit_id}
-        ids["role"] = self.night.kreis.role.id
+        ids |= {"role": self.night.kreis.role.id, "person": self.registrar.id}
         ids["case"] = self.asked.id
         return path.format(**ids) + QUERIES.get(path, "").format(**ids)
 
@@ -222,6 +222,7 @@ LISTS = {
     "devices": Listed(registrar, Scene.people),
     "directory": Listed(registrar, Scene.people),
     "duty": Listed(registrar, Scene.people),
+    "members/{person}/devices": Listed(registrar, Scene.people),
     "members/pending": Listed(registrar, Scene.people),
     "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),

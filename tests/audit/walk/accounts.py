@@ -90,6 +90,34 @@ def link(scene: Scene) -> Attempt:
     return lambda: tablet.post("enrolment", body)
 
 
+def offered_recovery(scene: Scene) -> str:
+    """A registrar's link for Adler, who has a printed code."""
+    adler, token = scene.night.adler, new_token()
+    adler.post("session/wraps", wrap("recovery", adler.keys.seed, os.urandom(16), adler.id))
+    assert scene.night.kreis.registrar.post(f"members/{adler.id}/recovery", {"token": token}).status_code == 201
+    return token
+
+
+@row("POST members/{person}/recovery", "identity.offer_recovery: kreis")
+def offer_recovery(scene: Scene) -> Attempt:
+    offered_recovery(scene)
+    night = scene.night
+    return lambda: night.kreis.registrar.post(f"members/{night.adler.id}/recovery", {"token": new_token()})
+
+
+@row("POST recoveries/open", "identity.open_recovery: kreis")
+def open_recovery(scene: Scene) -> Attempt:
+    token = offered_recovery(scene)
+    return lambda: Browser().post("recoveries/open", {"token": token})
+
+
+@row("POST enrolment recover", "identity.statement: kreis", "identity.recover: kreis", "identity.sign_in: kreis")
+def recover(scene: Scene) -> Attempt:
+    adler, phone = scene.night.adler, Browser()
+    body = phone.enrolment(token=offered_recovery(scene), purpose="recover", person=adler.id, hospital=adler.hospital, keys=adler.keys)
+    return lambda: phone.post("enrolment", body)
+
+
 class LastStep(Exception):
     """Of founding a hospital, which is not taken yet."""
 

@@ -1,5 +1,5 @@
 /**
- * The two links that carry a secret in their fragment (docs/protocol.md section 3.2).
+ * The links that carry a secret or a root in their fragment (docs/protocol.md sections 3.2 and 3.3).
  *
  * Invariant: the token is for the server; what follows the dot never reaches it.
  */
@@ -8,7 +8,7 @@ import { ProtocolError } from "./errors";
 import { bytes, headerBytes, integer, oneOf, parseJson, object, uuid, type JsonObject } from "./headers";
 import { openOnce, sealOnce } from "./keys";
 
-const FRAGMENT = /^.*#\/(link|join)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
+const FRAGMENT = /^.*#\/(link|join|recover)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
 
 const SETUP = /^.*#\/setup\/([A-Za-z0-9_-]{1,128})$/s;
 
@@ -22,7 +22,7 @@ export interface LinkPayload {
 }
 
 export interface LinkFragment {
-  kind: "link" | "join";
+  kind: "link" | "join" | "recover";
   token: string;
   /** The link's secret, or the root public key of the inviting hospital. */
   value: Bytes;
@@ -39,7 +39,7 @@ export function parseLinkOf(kind: LinkFragment["kind"], address: string): LinkFr
 export function parseFragment(address: string): LinkFragment {
   const [, kind, token, value] = FRAGMENT.exec(address.trim()) ?? [];
   if (!kind || !token || !value) throw new ProtocolError("header.malformed", "not a link");
-  return { kind: kind as "link" | "join", token, value: unb64u(value, 32) };
+  return { kind: kind as LinkFragment["kind"], token, value: unb64u(value, 32) };
 }
 
 /** The token of a set-up address, which carries nothing else: the root is made by who opens it. Throws `header.malformed`. */
@@ -55,6 +55,10 @@ export function formatLink(token: string, secret: Bytes): string {
 
 export function formatInvitation(token: string, root: Bytes): string {
   return `/#/join/${token}.${b64u(root)}`;
+}
+
+export function formatRecovery(token: string, root: Bytes): string {
+  return `/#/recover/${token}.${b64u(root)}`;
 }
 
 function linkInfo(token: string): Bytes {

@@ -47,6 +47,8 @@ export interface Port {
   found(founding: Founding, founder: Founder, label: string): Promise<unknown>;
   acceptLink(address: string, label: string): Promise<unknown>;
   unlock(): Promise<unknown>;
+  /** On a device that is nobody's: a registrar's link and the printed code. Returns the next code. */
+  recoverBy(address: string, code: string, label: string): Promise<string>;
   recover(code: string): Promise<unknown>;
   lock(): unknown;
   signOut(): Promise<unknown>;
@@ -94,6 +96,7 @@ export interface Port {
   createInvitation(member: { name: string; title: string; profession: string }): Promise<Address>;
   approveMember(person: string): Promise<unknown>;
   endMembership(person: string): Promise<unknown>;
+  makeRecovery(person: string): Promise<Address>;
   devicesOf(person: string): Promise<DeviceInfo[]>;
   revokeDevice(device: string, reason: RevocationReason): Promise<unknown>;
   enablePush(): Promise<unknown>;

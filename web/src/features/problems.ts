@@ -28,6 +28,7 @@ const SAID: Record<string, Said> = {
   "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
   "link.expired": () => ({ what: m.problem_link_expired(), next: m.problem_link_expired_next() }),
   "recovery.wrong": () => ({ what: m.problem_recovery_wrong(), next: m.problem_recovery_wrong_next() }),
+  "recovery.no_code": () => ({ what: m.problem_recovery_no_code(), next: m.problem_recovery_no_code_next() }),
   "identity.not_confirmed": () => ({ what: m.problem_not_confirmed(), next: m.problem_not_confirmed_next() }),
   "image.unreadable": () => ({ what: m.problem_image(), next: m.problem_image_next() }),
   "camera.denied": () => ({ what: m.problem_camera(), next: m.problem_camera_next() }),

@@ -5,8 +5,8 @@
  * follows it in the fragment.
  */
 import {
-  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, type PrincipalKeys,
-  principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, wrapSeed,
+  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, parseRecoveryCode, type PrincipalKeys,
+  principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, unwrapSeed, type WrapKind, wrapSeed,
 } from "../crypto";
 import type { AccountRow, DeviceRow } from "../store";
 import { type Api, ApiError } from "./api";
@@ -30,6 +30,8 @@ export interface Enrolled {
   generation: number;
   recoveryCode: string | null;
 }
+
+interface RecoveryWire { person: string; hospital: { id: string; name: string }; wraps: { wrap: string; share: string; generation: number }[] }
 
 interface WrapWire { kind: "passkey" | "device" | "recovery"; wrap: string; share: string }
 
@@ -85,7 +87,36 @@ export async function acceptLink(api: Api, address: string, label: string): Prom
   return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
 }
 
-export async function passkeyFor(api: Api, token: string, purpose: "join" | "link" | "setup"): Promise<Passkey> {
+/** All devices lost: a registrar's link and the printed code. The code is spent with it; the next one is in the answer. Throws `wrap.unreadable`. */
+export async function recoverBy(api: Api, address: string, typed: string, label: string): Promise<Enrolled> {
+  const code = parseRecoveryCode(typed);
+  const { token, value: root } = parseLinkOf("recover", address);
+  await api.get("/session");
+  const { person, hospital, wraps } = await api.post<RecoveryWire>("/recoveries/open", { token });
+  const { seed, generation } = await openNewest("recovery", wraps, code, person);
+  const belonging = { person, hospital: hospital.id, seed, keys: await principalKeys(seed) };
+  const passkey = await passkeyFor(api, token, "recover");
+  const { device, wire } = await makeDevice(belonging, passkey, label);
+  const { device: stated, statement, wrap } = wire;
+  const next = random(16);
+  const kept = [wrap, await wrapped("recovery", belonging, next)];
+  const session = await enrol(api, { token, purpose: "recover", credential: passkey.credential, device: stated, statement, wraps: kept });
+  const account = accountOf(belonging, hospital.name, root, passkey.id, session);
+  return { session, device, account, seed, generation, recoveryCode: formatRecoveryCode(next) };
+}
+
+/** The seed of the newest of these wraps that opens. Throws `wrap.unreadable`. */
+export async function openNewest(
+  kind: WrapKind, wraps: readonly { wrap: string; share: string; generation: number }[], secret: Bytes, person: string,
+): Promise<{ seed: Bytes; generation: number }> {
+  for (const { wrap, share, generation } of [...wraps].sort((a, b) => b.generation - a.generation)) {
+    const seed = await unwrapSeed(kind, unb64u(wrap), secret, unb64u(share), person).catch(() => null);
+    if (seed) return { seed, generation };
+  }
+  throw new ProtocolError("wrap.unreadable", kind);
+}
+
+export async function passkeyFor(api: Api, token: string, purpose: "join" | "link" | "recover" | "setup"): Promise<Passkey> {
   const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/enrolment/options", { token, purpose });
   return createPasskey(publicKey);
 }

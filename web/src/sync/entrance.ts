@@ -6,7 +6,7 @@
 import { fingerprint } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
-import { acceptLink, type Enrolled, join } from "./enrolment";
+import { acceptLink, type Enrolled, join, recoverBy } from "./enrolment";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
 import { Keyring } from "./keyring";
@@ -56,6 +56,13 @@ export class Entrance {
 
   async acceptLink(address: string, label: string): Promise<void> {
     await this.#enrolled(await acceptLink(this.#api, address, label));
+  }
+
+  /** Returns the next recovery code: the one typed is spent. */
+  async recoverBy(address: string, code: string, label: string): Promise<string> {
+    const enrolled = await recoverBy(this.#api, address, code, label);
+    await this.#enrolled(enrolled);
+    return enrolled.recoveryCode ?? "";
   }
 
   /** By the passkey's secret; with `code`, by the recovery code instead. */

@@ -4,7 +4,7 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatLink, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
+  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatLink, formatRecovery, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
   type StatementKind, timestamp, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
@@ -116,6 +116,13 @@ export class Office {
     const payload = { person: ring.person, seed: ring.seed, generation: ring.generation, hospital: ring.hospital, root: this.#root };
     const { expires_at } = await api.post<{ expires_at: string }>("/device-links", { token, sealed: b64u(await sealLink(payload, secret, token)) });
     return { address: location.origin + formatLink(token, secret), expiresAt: expires_at };
+  }
+
+  /** For a member whose devices are all lost and who stands here: it opens nothing without their printed code. */
+  async makeRecovery(person: string): Promise<Address> {
+    const token = b64u(random(32));
+    const { expires_at } = await this.#ground.api.post<{ expires_at: string }>(`/members/${person}/recovery`, { token });
+    return { address: location.origin + formatRecovery(token, this.#root), expiresAt: expires_at };
   }
 
   async createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {

@@ -117,6 +117,8 @@ export class OpenedSession {
         return Promise.all([this.requests.refresh(), this.inbox.sync()]);
       case "board":
         return this.board.heard(String(event["hospital"]));
+      case "devices":
+        return this.office.refreshDevices();
       case "duty":
         await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
         return Promise.all([this.inbox.sync(), this.requests.refresh()]);

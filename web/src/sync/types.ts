@@ -371,6 +371,8 @@ export interface DeviceInfo {
   created_at?: string;
   last_seen_at?: string | null;
   revoked_at?: string | null;
+  /** It became a device by the printed recovery code. */
+  is_recovered?: boolean;
   isThis: boolean;
 }
 

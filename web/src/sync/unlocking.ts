@@ -4,10 +4,10 @@
  * Invariant: a seed opens only with a secret of this device (or the printed code) and a share the server gives to a device that is signed in
  * and not revoked.
  */
-import { b64u, type Bytes, equal, parseRecoveryCode, ProtocolError, random, sha256, sign, timestamp, unb64u, unwrapSeed, wrapSeed } from "../crypto";
+import { b64u, type Bytes, equal, parseRecoveryCode, random, sha256, sign, timestamp, unb64u, wrapSeed } from "../crypto";
 import type { AccountRow, DeviceRow } from "../store";
 import type { Api } from "./api";
-import { localSecret } from "./enrolment";
+import { localSecret, openNewest } from "./enrolment";
 import { generationsOf, Keyring } from "./keyring";
 import { type OptionsJson, type Passkey, usePasskey } from "./passkeys";
 import type { SessionWire, UnlockWire } from "./wire";
@@ -59,14 +59,8 @@ async function addPasskeyWrap(api: Api, credential: string, secret: Bytes, seed:
   await api.post("/session/wraps", { kind: "passkey", credential_id: credential, wrap, share: b64u(share) });
 }
 
-/** Opens the newest of these wraps. Throws `wrap.unreadable`. */
-async function openBy(kind: Wrap["kind"], wraps: Wrap[], secret: Bytes, person: string): Promise<{ seed: Bytes; generation: number }> {
-  const newestFirst = wraps.filter((wrap) => wrap.kind === kind).sort((a, b) => b.generation - a.generation);
-  for (const { wrap, share, generation } of newestFirst) {
-    const seed = await unwrapSeed(kind, unb64u(wrap), secret, unb64u(share), person).catch(() => null);
-    if (seed) return { seed, generation };
-  }
-  throw new ProtocolError("wrap.unreadable", kind);
+function openBy(kind: Wrap["kind"], wraps: Wrap[], secret: Bytes, person: string): Promise<{ seed: Bytes; generation: number }> {
+  return openNewest(kind, wraps.filter((wrap) => wrap.kind === kind), secret, person);
 }
 
 function isSame(a: string | null, b: string): boolean {

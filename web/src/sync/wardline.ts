@@ -73,6 +73,10 @@ export class Wardline {
     return this.#entrance.acceptLink(address, label);
   }
 
+  async recoverBy(address: string, code: string, label: string): Promise<string> {
+    return this.#entrance.recoverBy(address, code, label);
+  }
+
   async unlock(): Promise<void> {
     return this.#entrance.unlock(null);
   }
@@ -285,6 +289,10 @@ export class Wardline {
 
   async devicesOf(person: string): Promise<DeviceInfo[]> {
     return this.#in.office.devicesOf(person);
+  }
+
+  async makeRecovery(person: string): Promise<Address> {
+    return this.#in.office.makeRecovery(person);
   }
 
   async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
