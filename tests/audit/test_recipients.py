@@ -3,10 +3,12 @@
 import csv
 import json
 from base64 import b64decode
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from audit.events import CLOCK
 from audit.models import IndexEntry, Opening
@@ -71,6 +73,16 @@ def test_one_value_until_somebody_comes_and_a_remembered_circle_is_not_believed(
     _, sealed = seal(night.adler, talk)
     send(night.adler, talk, sealed)
     assert committed("messaging.send") == circle_of(talk)
+
+
+def test_with_the_clock_set_back_the_newest_is_still_the_one_made_last(night: Night, talk: Talk) -> None:
+    sent(night.adler, talk)
+    Opening.objects.filter(subject=talk.id).update(made_at=timezone.now() + timedelta(hours=1))
+
+    admit(conversation_id=talk.id, principals={night.conrad.id}, agent=CLOCK)
+    sent(night.adler, talk)
+
+    assert committed("messaging.admit") == committed("messaging.send") == circle_of(talk)
 
 
 def test_every_export_and_the_screen_show_them_and_another_circle_in_the_table_is_tampering(
