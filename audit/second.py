@@ -9,9 +9,10 @@ import struct
 import time
 from base64 import b64encode
 
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from audit.notes import key_id
+from audit.notes import Note, key_id
 
 MLDSA44 = b"\x06"  # signature type
 LABEL = b"subtree/v1\n\0"
@@ -24,12 +25,27 @@ def second_verifier_key(name: str, key: MLDSA44PrivateKey) -> str:
 
 def second_line(*, origin: str, size: int, root: bytes, key: MLDSA44PrivateKey) -> str:
     """The line to add to the note of this checkpoint, dated now by this host's clock."""
-    seconds = int(time.time())
+    at = struct.pack(">Q", int(time.time()))
+    signature = key_id(origin, _typed(key)) + at + key.sign(_said(origin, at, size, root))
+    return f"\u2014 {origin} {b64encode(signature).decode()}\n"
+
+
+def is_second_true(note: Note, key: MLDSA44PublicKey) -> bool:
+    """Whether every line of this key holds; also where there is none."""
+    identifier = key_id(note.origin, MLDSA44 + key.public_bytes_raw())
+    own = [signature for name, known, signature in note.signatures if (name, known) == (note.origin, identifier)]
+    try:
+        for signature in own:
+            key.verify(signature[8:], _said(note.origin, signature[:8], note.size, note.root))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _said(origin: str, at: bytes, size: int, root: bytes) -> bytes:
     name = origin.encode()
     sized = bytes([len(name)]) + name
-    said = LABEL + sized + struct.pack(">Q", seconds) + sized + struct.pack(">QQ", 0, size) + root
-    signature = key_id(origin, _typed(key)) + struct.pack(">Q", seconds) + key.sign(said)
-    return f"\u2014 {origin} {b64encode(signature).decode()}\n"
+    return LABEL + sized + at + sized + struct.pack(">QQ", 0, size) + root
 
 
 def _typed(key: MLDSA44PrivateKey) -> bytes:

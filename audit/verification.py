@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection, transaction
 
 from audit.checkpoints import origin_of
-from audit.keys import signing_key
+from audit.keys import second_key, signing_key
 from audit.leaves import OPERATOR
 from audit.merkle import Range, leaf_hash
 from audit.notes import Note, parse
 from audit.published import last_published
+from audit.second import is_second_true
 from audit.sequencer import TILE_HEIGHT
 
 PAGE = 2000
@@ -179,6 +180,10 @@ def _hospitals(leaf: bytes) -> set[UUID]:
 
 
 def _is_signed(note: Note, origin: str) -> bool:
+    """By the log's key; and where there is a line of the second key, by that too: earlier checkpoints have none."""
+    second = second_key()
+    if second is not None and not is_second_true(note, second.public_key()):
+        return False
     public: Ed25519PublicKey = signing_key().public_key()
     for name, _, signature in note.signatures:
         try:

@@ -14,6 +14,7 @@ from audit.checkpoints import origin_of, verifier_keys
 from audit.keys import second_key, signing_key
 from audit.second import second_verifier_key
 from audit.status import status
+from audit.verification import verify_logs
 from wardline_verify.notes import Checkpoint, Policy, Untrue
 from wardline_verify.notes import Key as VerifierKey
 
@@ -91,6 +92,18 @@ def test_what_it_was_not_made_for_it_is_no_signature_of(hospital, second, change
 def test_the_next_checkpoint_goes_on_from_such_a_note(hospital, second):
     published(hospital)
     assert published(hospital, 2).split("\n")[1] == "5"
+
+
+def test_the_operators_own_look_finds_a_second_line_that_is_none(hospital, second, tamper):
+    note = published(hospital)
+
+    def found():
+        return {finding.code for _, _, findings in verify_logs(hospital.log.id) for finding in findings}
+
+    assert found() == set()
+    false = note[:-200] + ("A" if note[-200] != "A" else "B") + note[-199:]
+    tamper("UPDATE audit_checkpoint SET note = %s WHERE log = %s", [false, hospital.log.id])
+    assert found() == {"checkpoint_unsigned"}
 
 
 def test_the_operator_gets_both_keys_and_is_told_of_a_missing_one(hospital, second, settings, capsys):
