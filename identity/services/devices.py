@@ -15,8 +15,8 @@ from audit.events import Event
 from audit.services import record
 from backend.errors import Conflict, Invalid, NotFound
 from identity import access
-from identity.actors import Actor
-from identity.models import Device, DeviceLink, Passkey, PrincipalKey, SeedWrap
+from identity.actors import Actor, Lapse
+from identity.models import Device, DeviceLink, Membership, Passkey, PrincipalKey, SeedWrap
 from identity.services import statements
 from identity.services.hospitals import own_root
 from identity.services.sign_in import end_sign_ins
@@ -38,6 +38,21 @@ def unlock(*, actor: Actor) -> Unlock:
     keys = list(PrincipalKey.objects.filter(principal=actor.person_id).order_by("generation"))
     record(event=Event("identity.unlock", actor.agent(), [actor.hospital_id], subjects={"device": actor.device_id}))
     return Unlock(wraps, keys)
+
+
+def lapse_of(device_id: UUID) -> Lapse | None:
+    """Why a device is nobody's any more, for a phone whose cookie is gone: a lost one that is switched on days later wipes itself.
+
+    No event: whoever knows the id may ask, and must not be able to write into the log in its owner's name. The answer is in the key
+    directory anyway.
+    """
+    device = Device.objects.filter(pk=device_id).first()
+    if device is None:
+        return None
+    if device.revoked_at is not None:
+        return Lapse.DEVICE_REVOKED
+    is_open = Membership.objects.filter(person=device.person_id, state__in=Membership.OPEN).exists()
+    return None if is_open else Lapse.MEMBERSHIP_ENDED
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from backend.idempotency import idempotent
 from backend.parsing import parsed
 from identity import challenges, passkeys
-from identity.actors import Actor, resolve
+from identity.actors import Actor, Lapse, resolve
 from identity.authentication import ActorRequest, AnyonesRequest, IsMember
 from identity.fields import Base64UrlField
 from identity.models import Hospital, SeedWrap
@@ -83,14 +83,19 @@ class NewWrapSerializer(serializers.Serializer):  # type: ignore[type-arg]
     share = Base64UrlField(length=32)
 
 
+class AskingSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    device = serializers.UUIDField(required=False, default=None, help_text="Which device asks.")
+
+
 class SessionView(StrangersView):
     """``/session``"""
 
-    @extend_schema(responses=SessionSerializer)
+    @extend_schema(parameters=[AskingSerializer], responses=SessionSerializer)
     def get(self, request: AnyonesRequest) -> Response:
-        """Who is signed in. Sets the CSRF cookie."""
+        """Who is signed in; to a device that nobody is signed in on, whether it is still somebody's. Sets the CSRF cookie."""
         get_token(request._request)
-        return answer_session(request)
+        device = parsed(AskingSerializer, request.query_params)["device"]
+        return answer_session(request, lapse_of_stranger=devices.lapse_of(device) if device and request.actor is None else None)
 
     @extend_schema(request=SignInSerializer, responses=SessionSerializer)
     def post(self, request: AnyonesRequest) -> Response:
@@ -156,9 +161,9 @@ class WrapsView(APIView):
         return Response({"kind": made.kind, "generation": made.generation}, status=201)
 
 
-def answer_session(request: Request) -> Response:
+def answer_session(request: Request, lapse_of_stranger: Lapse | None = None) -> Response:
     actor, lapse, _ = resolve(request.session.session_key)
-    return Response(SessionSerializer(_session(actor) | {"lapse": lapse}).data)
+    return Response(SessionSerializer(_session(actor) | {"lapse": lapse or lapse_of_stranger}).data)
 
 
 def answer_signed_in(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """Devices: the list, the wrapped seeds that open on them, and losing one."""
 
 import os
+from uuid import uuid4
 
 import pytest
 
@@ -47,6 +48,20 @@ def test_a_lost_device_is_locked_out_at_once(night, tablet, ear):
     assert night.adler.get("duty").status_code == 200
     event = [event for event in night.audit_of(night.kreis) if event.action == "identity.revoke_device"][-1]
     assert (event.subjects["device"], event.detail["reason"]) == (str(tablet.device_id), "lost")
+
+
+def test_a_lost_device_without_its_cookie_is_told(night, tablet):
+    night.adler.post(f"devices/{tablet.device_id}/revoke", revoking(night.adler, night.adler, tablet.device_id))
+    events = len(night.audit_of(night.kreis))
+
+    def lapse_of(device):
+        return Browser().get(f"session?device={device}").json()["lapse"]
+
+    assert lapse_of(tablet.device_id) == "device.revoked"
+    assert lapse_of(night.former_colleague.device_id) == "membership.ended"
+    assert lapse_of(night.adler.device_id) is None
+    assert lapse_of(uuid4()) is None
+    assert len(night.audit_of(night.kreis)) == events
 
 
 def test_its_sockets_are_closed(night, tablet, ear):

@@ -42,6 +42,9 @@ export class Entrance {
     const account = await this.#store.account();
     if (!account) return this.#shown.session.set({ ...NOBODY, phase: "new" });
     this.#shown.session.set({ ...NOBODY, ...shownLocked(account), phase: "locked" });
+    const device = await this.#store.device();
+    // A lost phone may be switched on when its cookie is long gone: nobody has to unlock it for it to be emptied.
+    if (device) void this.#askWhy(device.id).catch(onlyApi);
   }
 
   async join(address: string, label: string): Promise<{ recoveryCode: string; fingerprint: string }> {
@@ -166,9 +169,11 @@ export class Entrance {
     else if (wasIn) void this.#askWhy().catch(onlyApi);
   }
 
-  async #askWhy(): Promise<void> {
-    const { lapse } = await this.#api.get<SessionWire>("/session");
-    if (lapse && LOCKED_OUT.includes(lapse)) this.#signedOut(lapse);
+  async #askWhy(device = ""): Promise<void> {
+    const { lapse } = await this.#api.get<SessionWire>(`/session${device && `?device=${device}`}`);
+    // Meanwhile this browser may have become another device, by a link.
+    const isStill = !device || (await this.#store?.device())?.id === device;
+    if (lapse && LOCKED_OUT.includes(lapse) && isStill) this.#signedOut(lapse);
   }
 
   lock(reason: SessionState["reason"]): void {
