@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from celery.schedules import crontab
+
 from backend import environment as env
 from backend import shell
 
@@ -167,6 +169,7 @@ CELERY_BEAT_SCHEDULE = {
     "gather-cosignatures": {"task": "audit.tasks.gather_cosignatures", "schedule": 1.0, "options": {"expires": 5}},
     "make-exports": {"task": "audit.tasks.make_exports", "schedule": 2.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
+    "tidy-up": {"task": "identity.tasks.tidy_up", "schedule": crontab(hour=3, minute=17), "options": {"expires": 3600}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
 

@@ -24,7 +24,8 @@ from audit.tasks import gather_cosignatures, integrate_audit, make_exports
 from beds.models import Alarm, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
-from identity.models import DutyRole, Unit
+from identity.models import DeviceLink, DutyRole, Invitation, SignIn, Unit
+from identity.tasks import tidy_up
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes
 from tests.audit.bundles import publish
@@ -36,6 +37,8 @@ from tests.audit.walk.seen import last_event
 from tests.beds.chains import half_a_minute_passes
 from tests.beds.test_waves import late
 from tests.cast import Night
+from tests.identity.browser import new_token
+from tests.identity.test_join import INVITED
 from tests.messaging.people import sent
 from tests.push_service import PushService
 
@@ -116,6 +119,22 @@ def unsent_push(scene: Scene) -> None:
     )
 
 
+def over(scene: Scene) -> None:
+    """A sign-in, a link and an invitation that ended long ago."""
+    long_ago = {"expires_at": timezone.now() - timedelta(days=400)}
+    registrar = scene.registrar
+    assert registrar.post("invitations", INVITED).status_code == 201
+    assert registrar.post("device-links", {"token": new_token(), "sealed": "c2VhbGVk"}).status_code == 201
+    Invitation.objects.filter(created_by=registrar.id).update(**long_ago)
+    DeviceLink.objects.filter(person=registrar.id).update(**long_ago)
+    SignIn.objects.filter(person=scene.night.adler.id).update(**long_ago)
+
+
+OVER = {
+    "identity_signin": "ended long ago; that somebody signed in stays identity.sign_in",
+    "identity_devicelink": "the hash of a token nobody can use; identity.offer_link stays",
+    "identity_invitation": "the same; identity.invite stays",
+}
 PUSHED = {"messaging_receipt": "how far its phones were rung about it; that a person has it is messaging.deliver"}
 PROGRESS = {"audit_export": "how far the file is; its beginning, end and loss are events"}
 CLOCK = {
@@ -134,6 +153,7 @@ CLOCK = {
         Row(sweep_overdue_requests, silent_alarm, ["beds.alarm_failed: kreis uni"]),
         Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
     ],
+    "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
     "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: uni"], PUSHED)],
 }
 ROWS = [pytest.param(row, id=row.due.__name__) for rows in CLOCK.values() for row in rows]
