@@ -14,7 +14,7 @@ from audit.status import LogStatus, Status, WitnessStatus, status
 SENTENCES = {
     "unsequenced": "Events have been waiting for their place in a log: is the worker running?",
     "one_role": "The role of DATABASE_URL could change the audit log: owner and service have to be two (docs/operations.md).",
-    "no_key": "AUDIT_KEY_FILE holds no usable key, so nothing can be signed.",
+    "no_key": "AUDIT_KEY_FILE, or AUDIT_MLDSA_KEY_FILE where it is set, holds no usable key, so nothing can be signed.",
     "no_policy": "AUDIT_POLICY_FILE cannot be read, so no witness is asked.",
     "witness_fork": "A witness holds another history of this log. Find out which is right before anything else.",
     "witness_ahead": "A witness has cosigned more than is in this database: it was set back, or somebody else signs.",
