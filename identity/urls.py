@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, me, members, recovery, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, me, members, recovery, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -30,6 +30,7 @@ urlpatterns = [
     path("recoveries/open", recovery.OpenRecoveryView.as_view()),
     path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
+    path("hospital/idle-lock", idle_lock.IdleLockView.as_view()),
     path("units", members.UnitsView.as_view()),
     path("roles", members.RolesView.as_view()),
     path("partners", members.PartnersView.as_view()),

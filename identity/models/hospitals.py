@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 
@@ -23,6 +24,15 @@ class Hospital(models.Model):
     # Seconds to acknowledge by urgency, where the hospital departs from beds.transitions.ACKNOWLEDGE_WITHIN.
     acknowledge_within = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # An hour on a desk is anybody's; a minute is the least a tired person can work with.
+            models.CheckConstraint(
+                condition=Q(idle_lock_after__gte=timedelta(minutes=1), idle_lock_after__lte=timedelta(minutes=60)),
+                name="hospital_idle_lock_in_bounds",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.slug

@@ -53,6 +53,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "recoveries/open": {"POST": ANYONE},
     V1 + "members/<uuid:person>/auditor": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/auditor/end": {"POST": REGISTRARS},
+    V1 + "hospital/idle-lock": {"PUT": REGISTRARS},
     V1 + "units": {"POST": REGISTRARS},
     V1 + "roles": {"POST": REGISTRARS},
     V1 + "roles/<uuid:role>/escalation": {"GET": ABSENT, "PUT": REGISTRARS},

@@ -155,3 +155,27 @@ def test_who_lost_every_phone_comes_back_by_the_registrar_and_the_printed_code(
         lost.tap("unlock-button")
     expect(lost.page.get_by_test_id("recovered")).to_have_count(1)
     lost.see("recovered-device")
+
+
+def test_an_untouched_phone_locks_and_shows_nothing(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    registrar = phones.linked("sommer", colleagues.link("registrar-wiesenbrueck"))
+    registrar.page.goto(f"{running.address}/#/registrar")
+    registrar.tap("idle-lock-5")
+    expect(registrar.page.get_by_text("Geräte sperren sich nach 5 Minuten")).to_be_visible()
+    registrar.see("registrar-idle-lock")
+
+    phone = phones.empty("falk")
+    phone.page.clock.install()
+    phone.page.goto(colleagues.link("falk"))
+    phone.tap("link-button")
+    phone.page.get_by_test_id("home").wait_for()
+    phone.page.clock.fast_forward("04:50")
+    expect(phone.page.get_by_test_id("home")).to_be_visible()
+    phone.page.clock.fast_forward("00:20")
+
+    expect(phone.page.get_by_test_id("unlock")).to_be_visible()
+    expect(phone.page.get_by_test_id("home")).to_have_count(0)
+    phone.tap("unlock-button")
+    expect(phone.page.get_by_test_id("home")).to_be_visible()
+    registrar.tap("idle-lock-15")
+    expect(registrar.page.get_by_text("Geräte sperren sich nach 15 Minuten")).to_be_visible()

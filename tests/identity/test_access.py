@@ -29,6 +29,7 @@ TABLE = {
     "members/<uuid:person>/recovery": {"post": REGISTRARS},
     "members/<uuid:person>/auditor": {"post": REGISTRARS},
     "members/<uuid:person>/auditor/end": {"post": REGISTRARS},
+    "hospital/idle-lock": {"put": REGISTRARS},
     "units": {"post": REGISTRARS},
     "roles": {"post": REGISTRARS},
     "partners": {"post": REGISTRARS},

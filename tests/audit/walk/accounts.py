@@ -177,6 +177,11 @@ def revoke(scene: Scene) -> Attempt:
     return lambda: adler.post(f"devices/{lost.device_id}/revoke", body)
 
 
+@row("PUT hospital/idle-lock", "identity.change_idle_lock: kreis")
+def change_idle_lock(scene: Scene) -> Attempt:
+    return lambda: scene.night.kreis.registrar.put("hospital/idle-lock", {"minutes": 10})
+
+
 @row("GET directory", "identity.read_directory: kreis")
 def directory(scene: Scene) -> Attempt:
     return lambda: scene.night.adler.get("directory")

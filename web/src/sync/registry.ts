@@ -1,5 +1,5 @@
 /**
- * What a registrar decides about the hospital itself: who reads its log.
+ * What a registrar decides about the hospital itself: who reads its log, when its phones lock.
  *
  * Invariant: the server asks of each call whether a registrar makes it; what is signed is signed here.
  */
@@ -20,6 +20,11 @@ export class Registry {
   /** `until` null: without an end. Throws `ApiError` 409 `auditor.known`, 400 `auditor.until_past`. */
   async appointAuditor(person: string, reason: TermReason, until: string | null): Promise<void> {
     await this.#api.post(`/members/${person}/auditor`, { reason, until });
+  }
+
+  /** 1 to 60, from each phone's next unlocking on. */
+  async setIdleLock(minutes: number): Promise<void> {
+    await this.#api.put("/hospital/idle-lock", { minutes });
   }
 
   async endAuditor(person: string, reason: TermEnd): Promise<void> {
