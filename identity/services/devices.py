@@ -31,12 +31,17 @@ class Unlock(NamedTuple):
 
 
 @transaction.atomic
-def unlock(*, actor: Actor) -> Unlock:
-    """The wrapped seeds this device may try, with their shares. Committed to the log before anything leaves."""
-    usable = Q(kind=SeedWrap.Kind.RECOVERY) | Q(device=actor.device_id) | Q(passkey__revoked_at=None, passkey__isnull=False)
+def unlock(*, actor: Actor, is_by_code: bool = False) -> Unlock:
+    """The wrapped seeds this device may try, with their shares. Committed to the log before anything leaves.
+
+    ``is_by_code``: those of the printed code and no others, so that the log has who took to it.
+    """
+    own = Q(device=actor.device_id) | Q(passkey__revoked_at=None, passkey__isnull=False)
+    usable = Q(kind=SeedWrap.Kind.RECOVERY) if is_by_code else own
     wraps = list(SeedWrap.objects.select_related("passkey").filter(usable, person=actor.person_id, ended_at=None).order_by("id"))
     keys = list(PrincipalKey.objects.filter(principal=actor.person_id).order_by("generation"))
-    record(event=Event("identity.unlock", actor.agent(), [actor.hospital_id], subjects={"device": actor.device_id}))
+    detail: dict[str, str | int | list[str]] = {"by": "recovery"} if is_by_code else {}
+    record(event=Event("identity.unlock", actor.agent(), [actor.hospital_id], subjects={"device": actor.device_id}, detail=detail))
     return Unlock(wraps, keys)
 
 

@@ -71,6 +71,10 @@ class KeptWrapSerializer(serializers.Serializer):  # type: ignore[type-arg]
     generation = serializers.IntegerField()
 
 
+class UnlockingSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    by = serializers.ChoiceField(choices=["device", "recovery"], default="device", help_text="What the seed will be opened with.")
+
+
 class UnlockSerializer(serializers.Serializer):  # type: ignore[type-arg]
     wraps = WrapSerializer(many=True)
     keys = GenerationSerializer(many=True)
@@ -139,10 +143,11 @@ class UnlockView(APIView):
 
     permission_classes = [IsMember]
 
-    @extend_schema(responses=UnlockSerializer)
+    @extend_schema(parameters=[UnlockingSerializer], responses=UnlockSerializer)
     def get(self, request: ActorRequest) -> Response:
         """The wrapped copies of the own seed with the server's shares. Audited."""
-        unlock = devices.unlock(actor=request.actor)
+        is_by_code = parsed(UnlockingSerializer, request.query_params)["by"] == SeedWrap.Kind.RECOVERY
+        unlock = devices.unlock(actor=request.actor, is_by_code=is_by_code)
         return Response({"wraps": [_wrap(wrap) for wrap in unlock.wraps], "keys": GenerationSerializer(unlock.keys, many=True).data})
 
 

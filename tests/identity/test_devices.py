@@ -129,11 +129,22 @@ def test_unlocking_gives_what_this_device_can_open_and_is_audited(night, tablet)
     on_tablet = tablet.get("session/unlock").json()
     on_phone = night.adler.get("session/unlock").json()
 
-    assert sorted(row["kind"] for row in on_tablet["wraps"]) == ["device", "passkey", "recovery"]
+    assert sorted(row["kind"] for row in on_tablet["wraps"]) == ["device", "passkey"]
     # The share of the tablet's own copy stays with the tablet.
-    assert sorted(row["kind"] for row in on_phone["wraps"]) == ["passkey", "recovery"]
+    assert [row["kind"] for row in on_phone["wraps"]] == ["passkey"]
     assert on_phone["keys"] == [{"generation": 1, "history": None}]
     assert night.actions_of(night.kreis)[-2:] == ["identity.unlock", "identity.unlock"]
+
+
+def test_the_printed_codes_share_is_given_to_who_asks_for_it_and_the_log_says_so(night):
+    adler = night.adler
+    assert adler.post("session/wraps", wrap("recovery", adler.keys.seed, os.urandom(16), adler.id)).status_code == 201
+
+    given = adler.get("session/unlock?by=recovery").json()["wraps"]
+
+    assert [row["kind"] for row in given] == ["recovery"]
+    event = night.audit_of(night.kreis)[-1]
+    assert (event.action, event.detail["by"]) == ("identity.unlock", "recovery")
 
 
 def test_shares_do_not_stay_in_stored_answers(night, tablet):

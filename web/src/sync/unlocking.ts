@@ -26,7 +26,7 @@ export async function unlock(api: Api, device: DeviceRow, account: AccountRow, c
   const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/session/options");
   const passkey = await usePasskey(publicKey, account.credential);
   const session = await signIn(api, device, passkey);
-  const { wraps, keys } = await api.get<UnlockWire>("/session/unlock");
+  const { wraps, keys } = await api.get<UnlockWire>(`/session/unlock${recovery ? "?by=recovery" : ""}`);
   const { seed, generation } = recovery
     ? await openBy("recovery", wraps, recovery, account.person)
     : await openByDevice(api, wraps, passkey, device, account.person);
