@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from identity.models import DeviceLink, SeedWrap
+from identity.models import DeviceLink, Membership, SeedWrap
+from identity.tokens import token_hash
 from tests.identity.browser import Browser, new_token, shown, wrap
 from wardline_client.protocol import Revocation, decode
 from wardline_client.protocol.keys import unwrap_seed
@@ -106,6 +107,17 @@ def test_another_hospitals_registrar_and_those_without_a_code_get_none(night, pr
 
 
 def test_dies_with_the_office_of_who_made_it(night, offer):
+    Membership.objects.filter(person=night.egger.id).update(is_registrar=True)
+    phone = Browser()
+    body = body_of(phone, night, offer)
+    assert night.egger.post(f"members/{night.kreis.registrar.id}/end").status_code == 200
+
+    assert code(phone.post("recoveries/open", {"token": offer})) == (401, "membership.ended")
+    assert code(phone.post("enrolment", body)) == (401, "membership.ended")
+    assert DeviceLink.objects.get(token_hash=token_hash(offer)).used_at is None
+
+
+def test_dies_with_the_device_that_made_it(night, offer):
     registrar = night.kreis.registrar
     statement = registrar.states("device-revoked", registrar.device_id, Revocation(registrar.id, "lost"))
     phone = Browser()
