@@ -22,7 +22,8 @@ def test_a_leaver_with_an_open_socket_is_out_and_the_phone_empty(running: Runnin
     keep_code(phone, "recovery-code-kept")
     (waiting,) = [each for each in registrar.pending() if each.profile.name == "Zoe Zugvogel"]
     registrar.approve(waiting)
-    expect(phone.page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    # A phone that waits asks every five seconds.
+    expect(phone.page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=20_000)
     assert phone.page.evaluate(KEPT) > 0
 
     registrar.end_membership(waiting.person)
