@@ -1,5 +1,6 @@
 """Attachments. Chunks are raw bytes, known by their number; a repetition changes nothing."""
 
+from io import BytesIO
 from typing import IO, Any
 from uuid import UUID
 
@@ -23,7 +24,11 @@ from wardline_client.protocol.errors import ProtocolError
 
 
 class ChunkParser(BaseParser):
-    """Raw bytes up to one chunk."""
+    """Raw bytes up to one chunk, as a buffer that the view closes.
+
+    The request is part of a reference cycle: bytes that it kept would stay until the interpreter's next full collection, and an upload
+    would cost the server many chunks instead of one.
+    """
 
     media_type = "application/octet-stream"
 
@@ -31,7 +36,7 @@ class ChunkParser(BaseParser):
         content = stream.read(attachments.CHUNK + 1)
         if len(content) > attachments.CHUNK:
             raise TooLarge("attachment.chunk_too_large", "A chunk has at most 1 MiB and 16 bytes.", limit=attachments.CHUNK)
-        return content
+        return BytesIO(content)
 
 
 class AttachmentsView(APIView):
@@ -66,9 +71,11 @@ class ChunkView(APIView):
     )
     def put(self, request: ActorRequest, attachment_id: UUID, number: int) -> Response:
         """One chunk: 1 MiB and 16 bytes, the last one the rest."""
-        content: Any = request.data
-        if not isinstance(content, bytes):
+        body: Any = request.data
+        if not isinstance(body, BytesIO):
             raise Invalid("attachment.chunk_size", "A chunk is not empty.")
+        with body:
+            content = body.getvalue()
         is_new = attachments.store_chunk(actor=request.actor, attachment_id=attachment_id, number=number, content=content)
         return Response(status=201 if is_new else 200)
 
