@@ -1,7 +1,9 @@
-"""Every address of the URLconf, by everybody who has no business there. A route or a method without a row here fails.
+"""Every address of the URLconf by everybody who has no business there, and by somebody who has. A route or a method without a row fails;
+the socket's commands have their rows in ``test_socket_matrix``.
 
-Ids are of things that exist (``WORLD``): a refusal that looked only at existence would show. What those inside may do is tested beside the
-parts; here stands who is out, and that the outsider is told the same as about an id that was made up.
+Ids are of things that exist (``world``): a refusal that looked only at existence would show. A row names people of ``tests.cast`` and the
+status each gets. Who is inside gets 200 from everything that is read; what they may write is walked in ``tests/audit/walk`` and tested
+beside the parts. The outsider is told the same as about an id that was made up.
 """
 
 from collections.abc import Iterator
@@ -9,19 +11,22 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.test import override_settings
+from django.urls import get_resolver
 
 from audit.models import Log
 from beds.models import Bed
+from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.messaging.people import sent, start_talk
+from tests.served import routes
 
 OUT = {"anonymous": 401, "former_colleague": 401, "revoked_device": 401}
 OWN = OUT | {"outsider": 0}  # also for those who wait; the outsider has an account of their own: 0 is not asked
 MEMBERS = OUT | {"pending": 403, "outsider": 0}
 ABSENT = OUT | {"pending": 403, "outsider": 404}
-REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403}
+REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403, "conrad": 403, "archive": 403}
 READERS = REGISTRARS  # and auditors
 ANYONE: dict[str, int] = {}  # what these give is tested where they are
 
@@ -123,7 +128,20 @@ VERSIONED = {
 }
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
+READ = [route for route, method in CLOSED if method == "GET"]
 UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
+ASKED = {
+    V1 + "audit/timeline": "?request=<uuid:request_id>",
+    V1 + "audit/activity": "?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z",
+}
+# What the insider is told of things that are not there yet.
+NOT_YET = {
+    V1 + "audit/exports/<uuid:export>/content": 409,  # the worker has not made the file
+    ATTACHMENT + "/content": 409,  # announced, not uploaded
+    V1 + "candidates/<uuid:candidate_id>/receipt": 404,  # nothing is promised
+    V1 + "push-subscriptions/key": 503,  # no VAPID key in the tests
+    r"audit/logs/<uuid:log>/^tile/entries/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": 404,  # no full tile
+}
 # Enough for the shape, so that the refusal comes from who asks and not from what is missing.
 BODIES: dict[str, Any] = {
     V1 + "attachments": {"id": str(uuid4()), "conversation": "<uuid:conversation_id>", "size": 1, "sha256": "A" * 43},
@@ -143,29 +161,26 @@ BODIES: dict[str, Any] = {
 }
 
 
-def served(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, set[str]]]:
-    for pattern in patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from served(pattern.url_patterns, route)
-        elif isinstance(pattern, URLPattern):
-            view = getattr(pattern.callback, "cls", None)
-            methods = {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(view, name)} if view else {"GET"}
-            yield route, methods
-
-
 def test_every_route_and_method_has_a_row() -> None:
-    assert dict(served(get_resolver().url_patterns)) == {route: set(methods) for route, methods in TABLE.items()}
+    assert dict(routes(get_resolver().url_patterns)) == {route: set(methods) for route, methods in TABLE.items()}
 
 
 @pytest.fixture(scope="module")
 def night(shared_night: Night) -> Night:
+    shared_night.cast("archive", shared_night.kreis.archive)
+    shared_night.cast("registrar", shared_night.kreis.registrar)
     return shared_night
 
 
 @pytest.fixture(scope="module")
-def world(night: Night) -> dict[str, str]:
+def world(night: Night, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Something that exists for every placeholder, none of it the outsider's."""
+    state = tmp_path_factory.mktemp("state")
+    with override_settings(STATE_DIR=state, AUDIT_KEY_FILE=state / "audit.key"):
+        yield furnished(night)
+
+
+def furnished(night: Night) -> dict[str, str]:
     ward = Ward(night)
     asked, talk = ward.asks("uni"), start_talk(night)
     file = uuid4()
@@ -173,21 +188,23 @@ def world(night: Night) -> dict[str, str]:
     assert announced.status_code == 201
     template, wanted = uuid4(), BODIES[V1 + "request-templates/<uuid:template_id>"]
     assert night.adler.put(f"request-templates/{template}", wanted, If_Match="0").status_code == 200
-    log = Log.objects.values_list("id", flat=True).first() or uuid4()
+    publish(night.kreis.id)
+    log = Log.objects.get(hospital=night.kreis.id).pk
+    export = night.kreis.registrar.post("audit/exports", {"format": "csv"}).json()["id"]
     things: dict[str, UUID | str] = {"<uuid:conversation_id>": talk.id, "<uuid:message_id>": sent(night.adler, talk)}
     things |= {"<uuid:attachment_id>": file, "<int:number>": "0", "<uuid:capacity_id>": ward.figures["kreis"].pk}
     bed = Bed.objects.create(unit_id=night.kreis.unit_id, category="icu-high", label="7")
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
     things |= {"<uuid:template_id>": template}
-    things |= {"<uuid:export>": uuid4(), "<uuid:case>": asked.id}
+    things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}
 
 
 def call(caller: Any, route: str, method: str, world: dict[str, str], **headers: str) -> Any:
-    url, body = "/" + route, BODIES.get(route)
+    url, body = "/" + route + (ASKED.get(route, "") if method == "GET" else ""), BODIES.get(route)
     for name, thing in world.items():
         url = url.replace(name, thing)
         if isinstance(body, dict):
@@ -205,6 +222,13 @@ def test_who_is_out_is_out(night: Night, world: dict[str, str], route: str, meth
     given = {who: call(night.person(who), route, method, world).status_code for who in expected}
 
     assert given == expected
+
+
+@pytest.mark.parametrize("route", READ)
+def test_who_is_inside_reads_it(night: Night, world: dict[str, str], route: str) -> None:
+    insider = "registrar" if "adler" in TABLE[route]["GET"] else "adler"
+
+    assert call(night.person(insider), route, "GET", world).status_code == NOT_YET.get(route, 200)
 
 
 @pytest.mark.parametrize(("route", "method"), [case for case in CLOSED if TABLE[case[0]][case[1]].get("outsider") == 404])
@@ -226,3 +250,15 @@ def test_nothing_unsafe_is_done_without_the_csrf_token(night: Night, world: dict
     for token in ("", "d" * 32):
         answer = call(night.person(who), route, method, world, X_CSRFToken=token)
         assert (answer.status_code, answer.json()["code"]) == (403, "csrf.failed")
+
+
+KEYED = [(route, method) for route, method in UNSAFE if method == "POST" and route not in BODIES and TABLE[route][method]]
+WITHOUT_KEY = ("/delivered", "/acknowledge", "/messages", "/complete")  # known by an id of their own (docs/api-contract.md)
+
+
+@pytest.mark.parametrize("route", [route for route, _ in KEYED if not route.endswith(WITHOUT_KEY)])
+def test_nothing_is_done_without_an_idempotency_key(night: Night, world: dict[str, str], route: str) -> None:
+    answer = call(night.kreis.registrar, route, "POST", world, Idempotency_Key="")
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] in {"idempotency.key_missing", "invalid"}

@@ -35,12 +35,6 @@ def test_a_revocation_between_two_sends_lets_only_the_first_pass(night: Night, s
     assert [message["sequence"] for message in night.brandt.get(f"conversations/{talk.id}/messages").json()["results"]] == [1]
 
 
-@pytest.mark.parametrize("who", ["anonymous", "pending", "former_colleague", "revoked_device"])
-def test_who_has_no_standing_gets_none(night: Night, server: Server, who: str) -> None:
-    with server.connect(night.person(who)) as socket:
-        assert code_at_close(socket, within=5) == 4401
-
-
 NONSENSE = ["{", "[]", "null", '{"do":"send"}', '{"do":["send"]}', '{"id":{},"do":"ping "}', '{"id":"\\ud800","do":"x"}']
 NONSENSE += ["[" * 100_000, '{"do":' + "9" * 5000 + "}"]
 

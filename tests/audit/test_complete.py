@@ -5,7 +5,6 @@ fails. Each is done once on the way (``tests/audit/walk``), and the database its
 and whether an event was written with it; then once more while the log takes nothing, and nothing may have been written or shown.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from tests.identity.test_hospitals import prepared_token
 from tests.messaging.server import Server
 from tests.messaging.test_attachments import announced
 from tests.messaging.test_socket import ask, opened
+from tests.served import commands
 
 DONE = {200, 201, 202, 204}
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,18 +90,11 @@ def described() -> set[str]:
     return {f"{method.upper()} {path.removeprefix('/api/v1/')}" for path, methods in document["paths"].items() for method in methods}
 
 
-def commands() -> set[str]:
-    """What the socket understands, read from its code."""
-    source = "".join((ROOT / "messaging" / name).read_text(encoding="utf-8") for name in ("consumer.py", "requests.py"))
-    found = re.findall(r'case "(\w+)":|get\("do"\) == "(\w+)"', source)
-    return {f"SOCKET {first or second}" for first, second in found}
-
-
 def test_every_endpoint_and_command_is_walked() -> None:
     walked = {" ".join(name.split()[:2]) for name in ROWS}
 
     assert walked.isdisjoint(SILENT)
-    assert described() | commands() == walked | SILENT.keys()
+    assert described() | {f"SOCKET {command}" for command in commands()} == walked | SILENT.keys()
 
 
 @pytest.mark.parametrize("name", ROWS)
