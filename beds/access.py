@@ -19,7 +19,7 @@ from beds.models import Alarm, Bed, Candidate, Capacity, EscalationStep, Request
 from beds.transitions import TERMINAL, Side, State
 from identity.access import partner_hospitals
 from identity.actors import Actor
-from identity.models import Duty, DutyRole, Hospital, Partnership, Unit
+from identity.models import DutyRole, Holder, Hospital, Partnership, Unit
 
 # Two requests further apart than this are two patients, whatever else they have in common.
 SIMILAR_WITHIN = timedelta(hours=24)
@@ -176,7 +176,7 @@ def require_role_still(actor: Actor, role: UUID | None) -> None:
     Raises:
         Forbidden: ``role.not_on_duty``.
     """
-    if role is not None and not Duty.objects.filter(role=role, person=actor.person_id, ended_at=None).exists():
+    if role is not None and not Holder.objects.filter(role=role, person=actor.person_id).exists():
         raise Forbidden("role.not_on_duty", "Somebody else holds this role now, or nobody.")
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from backend.errors import NotFound
 from identity.actors import Actor
@@ -38,7 +38,7 @@ def people_behind(principals: Iterable[UUID]) -> dict[UUID, list[UUID]]:
             """
             SELECT person_id, person_id FROM identity_membership WHERE state = 'active' AND person_id = ANY(%(ids)s)
             UNION ALL
-            SELECT role_id, person_id FROM identity_duty WHERE ended_at IS NULL AND role_id = ANY(%(ids)s)
+            SELECT role_id, person_id FROM identity_holder WHERE role_id = ANY(%(ids)s)
             """,
             {"ids": list(people)},
         )
@@ -86,9 +86,14 @@ def role_at_own_hospital(actor: Actor, role_id: UUID) -> DutyRole:
 def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
     """A role of the own hospital whose seed is sealed to the actor; the hospital's other roles look absent: not the actor's to take.
 
-    The seal stays locked: whoever ends it in this second waits and then sees the duty that was taken.
+    Role and seal stay locked, in this order: turns of a role change one after the other, and whoever ends the seal in this second waits
+    and then sees the turn that was taken.
     """
-    return _one(_seals(role_id, actor.person_id).filter(role__hospital=actor.hospital_id).first()).role
+    seals = RoleSeal.objects.filter(role=OuterRef("pk"), person=actor.person_id, ended_at=None)
+    own = DutyRole.objects.filter(Exists(seals), pk=role_id, hospital=actor.hospital_id, closed_at=None)
+    role = _one(own.select_for_update(no_key=True).first())
+    _one(_seals(role_id, actor.person_id).first())
+    return role
 
 
 def is_eligible(role: DutyRole, person_id: UUID) -> bool:

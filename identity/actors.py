@@ -109,9 +109,8 @@ _SQL = f"""
     SELECT person.id, person.pseudonym, person.kind, membership.hospital_id, device.id, device.public_key, sign_in.id,
         membership.is_registrar, person.profession, sign_in.method, sign_in.expires_at, membership.state,
         ARRAY(
-            SELECT duty.role_id FROM identity_duty duty JOIN identity_dutyrole role ON role.id = duty.role_id
-            WHERE duty.person_id = person.id AND duty.ended_at IS NULL
-                AND role.closed_at IS NULL AND role.hospital_id = membership.hospital_id
+            SELECT holder.role_id FROM identity_holder holder JOIN identity_dutyrole role ON role.id = holder.role_id
+            WHERE holder.person_id = person.id AND role.closed_at IS NULL AND role.hospital_id = membership.hospital_id
         ),
         EXISTS (
             SELECT FROM identity_auditorterm term

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backend.errors import Forbidden, NotFound, Unauthenticated
 from identity.actors import Actor
-from identity.models import Duty, Membership, SignIn
+from identity.models import Holder, Membership, SignIn
 from messaging.models import Attachment, Conversation, Member, Message
 
 T = TypeVar("T", bound=Model)
@@ -65,8 +65,8 @@ def require_role_now(actor: Actor, role: UUID | None) -> None:
         raise Forbidden("role.not_on_duty", "Somebody else holds this role now, or nobody.")
 
 
-def _duties(actor: Actor) -> "QuerySet[Duty]":
-    return Duty.objects.filter(person_id=actor.person_id, ended_at=None, role__closed_at=None, role__hospital_id=actor.hospital_id)
+def _duties(actor: Actor) -> "QuerySet[Holder]":
+    return Holder.objects.filter(person_id=actor.person_id, role__closed_at=None, role__hospital_id=actor.hospital_id)
 
 
 def _one(found: "QuerySet[T]") -> T:

@@ -28,9 +28,8 @@ ACTING = """actor AS (
         WHERE s.id = %(sign_in)s::uuid AND s.person_id = %(person)s::uuid AND s.device_id = %(device)s::uuid
             AND s.ended_at IS NULL AND s.expires_at > now()
     ), held AS (
-        SELECT u.role_id FROM identity_duty u JOIN actor USING (person_id)
+        SELECT u.role_id FROM identity_holder u JOIN actor USING (person_id)
         JOIN identity_dutyrole r ON r.id = u.role_id AND r.hospital_id = actor.hospital_id AND r.closed_at IS NULL
-        WHERE u.ended_at IS NULL
     )"""
 
 IS_MEMBER = """EXISTS (
@@ -50,7 +49,7 @@ PEOPLE = """ARRAY(
         SELECT m.principal FROM messaging_member m
         WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind <> 'role'
         UNION
-        SELECT u.person_id FROM messaging_member m JOIN identity_duty u ON u.role_id = m.principal AND u.ended_at IS NULL
+        SELECT u.person_id FROM messaging_member m JOIN identity_holder u ON u.role_id = m.principal
         WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind = 'role'
     )"""
 

@@ -34,7 +34,7 @@ _OWE = f"""
             bool_or(f.priority <> 'normal') AS is_urgent
         FROM messaging_message f
         JOIN messaging_member mem ON mem.conversation_id = f.conversation_id AND mem.removed_at IS NULL
-        LEFT JOIN identity_duty u ON mem.kind = 'role' AND u.role_id = mem.principal AND u.ended_at IS NULL
+        LEFT JOIN identity_holder u ON mem.kind = 'role' AND u.role_id = mem.principal
         CROSS JOIN LATERAL (SELECT CASE WHEN mem.kind = 'role' THEN u.person_id ELSE mem.principal END AS person_id) p
         JOIN identity_membership ms ON ms.person_id = p.person_id AND ms.state = 'active'
         JOIN identity_device d ON d.person_id = p.person_id AND d.revoked_at IS NULL
@@ -63,7 +63,7 @@ _IS_QUIET = """EXISTS (
             WHERE q.id = d.person_id AND CASE
                 WHEN q.quiet_from < q.quiet_until THEN here.local >= q.quiet_from AND here.local < q.quiet_until
                 ELSE here.local >= q.quiet_from OR here.local < q.quiet_until END
-                AND NOT EXISTS (SELECT FROM identity_duty u WHERE u.person_id = q.id AND u.ended_at IS NULL)
+                AND NOT EXISTS (SELECT FROM identity_holder u WHERE u.person_id = q.id)
         )"""
 _CLAIM = f"""
     UPDATE messaging_pendingpush p SET not_before = now() + %(lease)s * interval '1 second', attempts = p.attempts + 1

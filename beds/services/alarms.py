@@ -14,10 +14,10 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from backend.clock import database_now
 from beds.escalation import Failure, How, Seen, Whom, follows_at_once, outcome, step_at, steps_for
 from beds.models import Alarm, Candidate, Request, Urgency
 from beds.services.escalation import steps_of, wait_before
-from beds.services.promises import database_now
 from beds.services.stepping import write_history
 from beds.services.telling import THE_CLOCK, people_asking, people_concerned, record_step, ring
 from beds.transitions import State
@@ -31,7 +31,7 @@ _OPEN = """
     SELECT a.id, c.id, c.request_id, a.raised_at, count(p.person_id) > 0, count(s.id) > 0, max(s.taken_at)
     FROM beds_candidate c JOIN beds_alarm a ON a.candidate_id = c.id AND a.reached_at IS NULL AND a.failed_at IS NULL
     LEFT JOIN LATERAL (
-        SELECT person_id FROM identity_duty WHERE role_id = a.role_id AND ended_at IS NULL
+        SELECT person_id FROM identity_holder WHERE role_id = a.role_id
         UNION SELECT person_id FROM identity_roleseal WHERE role_id = a.role_id AND ended_at IS NULL AND a.whom = 'eligible'
     ) p ON true
     LEFT JOIN identity_device d ON d.person_id = p.person_id AND d.revoked_at IS NULL

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from backend.clock import database_now
 from backend.errors import Conflict, Invalid
 from beds import access
 from beds.models import Candidate, EscalationStep, Request
 from beds.services.alarms import begin
 from beds.services.escalation import steps_of, targets, wait_before
-from beds.services.promises import database_now
 from beds.services.telling import mover, record_request, tell
 from beds.transitions import ACKNOWLEDGE_WITHIN, State
 from identity.actors import Actor

@@ -23,7 +23,7 @@ from beds.access import hospitals_on_board, usable_steps
 from beds.models import Capacity
 from beds.services.figures import COUNTS, JUDGED
 from identity.actors import Actor
-from identity.models import Duty
+from identity.models import Holder
 
 EARTH_RADIUS_KM = 6371.0
 _SHOWN = ("category", *COUNTS, "held", "capabilities", *JUDGED, "reported_at", "source", "override", "is_by_bed", "version")
@@ -58,7 +58,7 @@ def read_board(
 
 def _hospitals(actor: Actor, only: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
     """Hospitals with their open duty roles, the own one among them. One query, a row per role."""
-    on_duty = Duty.objects.filter(role=OuterRef("open_role"), ended_at=None)
+    on_duty = Holder.objects.filter(role=OuterRef("open_role"))
     on_board = hospitals_on_board(actor.hospital_id)
     rows = (
         (on_board.filter(pk__in=[actor.hospital_id, *only]) if only else on_board)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from backend.clock import database_now
 from beds.models import Candidate, Request
 from beds.services.alarms import raise_next, watch
 from beds.services.apart import apart
-from beds.services.promises import database_now, live_holds
+from beds.services.promises import live_holds
 from beds.services.stepping import move
 from beds.services.telling import THE_CLOCK, tell
 from beds.services.waves import sweep_waves

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.events import Agent
+from backend.clock import database_now
 from backend.errors import Conflict
 from beds import access
 from beds.models import Capacity, Cause, Source
 from beds.services.figures import Figures, set_counts, write_version
-from beds.services.promises import database_now
 from beds.services.single_beds import set_status
 
 

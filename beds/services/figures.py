@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from audit.events import Agent, Event
 from audit.services import record
+from backend.clock import database_now
 from backend.errors import Conflict, DomainError, Invalid
 from beds import access
 from beds.models import Capacity, Cause, Override, Source
-from beds.services.promises import database_now, live_holds
+from beds.services.promises import live_holds
 from beds.services.telling import ring_board
 from identity.actors import Actor
 

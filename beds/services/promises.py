@@ -9,22 +9,15 @@ from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
+from backend.clock import database_now
 from backend.errors import Conflict, NotFound
 from beds.access import locked_capacity
 from beds.models import Bed, Candidate, Capacity, Cause, Hold, Source
 from beds.transitions import State
 from wardline_client.protocol import Offer
-
-
-def database_now() -> datetime:
-    """The database's clock at this statement: not the transaction's start, which may lie before a wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
 
 
 def live_holds(now: datetime) -> QuerySet[Hold]:

@@ -11,9 +11,10 @@ from uuid import UUID
 
 from django.db.models import Max
 
+from backend.clock import database_now
 from backend.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from beds.models import Candidate, Request, SignedStep
-from beds.services.promises import database_now, mismatch
+from beds.services.promises import mismatch
 from beds.transitions import State
 from identity.actors import Actor
 from identity.models import Device, Statement

@@ -11,9 +11,10 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
 
+from backend.clock import database_now
 from backend.errors import Conflict
 from beds.models import Candidate, Request, Transition
-from beds.services.promises import database_now, end_promise, turn_into_occupancy
+from beds.services.promises import end_promise, turn_into_occupancy
 from beds.services.telling import Mover, record_step, ring_board
 from beds.transitions import COMMITTED, STEPS, TERMINAL, State
 

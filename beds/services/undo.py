@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from backend.clock import database_now
 from backend.errors import Conflict
 from beds.models import Bed, Capacity, Cause, FigureReport
 from beds.services.figures import (
@@ -21,7 +22,6 @@ from beds.services.figures import (
     set_counts,
     write_version,
 )
-from beds.services.promises import database_now
 from beds.services.single_beds import refuse_promised
 from identity.actors import Actor
 

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
+from backend.clock import database_now
 from backend.errors import Invalid
 from beds import access
 from beds.models import Candidate, Request
 from beds.services.alarms import begin
 from beds.services.apart import apart
 from beds.services.escalation import steps_of, wait_before
-from beds.services.promises import database_now
 from beds.services.stepping import lost, move
 from beds.services.telling import THE_CLOCK, Mover, tell
 from beds.transitions import CANNOT_BE_ASKED, COMMITTED, ENGAGED, State, is_next_wave_due

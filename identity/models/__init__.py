@@ -5,7 +5,7 @@ counts only with the statement that vouches for it. Nothing is deleted here: thi
 """
 
 from identity.models.devices import Device, DeviceLink, Passkey, SeedWrap, SignIn
-from identity.models.duty import Duty, DutyRole, RoleSeal
+from identity.models.duty import Duty, DutyRole, Holder, RoleSeal
 from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
 from identity.models.partners import Partnership
@@ -18,6 +18,7 @@ __all__ = [
     "DeviceLink",
     "Duty",
     "DutyRole",
+    "Holder",
     "Hospital",
     "HospitalSetup",
     "Invitation",

@@ -2,8 +2,12 @@
 
 import uuid
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from identity.models.hospitals import Hospital, Unit
@@ -44,18 +48,50 @@ class RoleSeal(models.Model):
         constraints = [models.UniqueConstraint(fields=["role", "generation", "person"], name="roleseal_once")]
 
 
+class TsTzRange(models.Func):
+    """From the first time to before the second; without a second, for good."""
+
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+TURN = TsTzRange("started_at", "ended_at")
+
+
 class Duty(models.Model):
-    """A person's turn in a duty role. One person holds a role at a time."""
+    """A person's turn in a duty role, from ``started_at`` to before ``ended_at``. Of one role no two turns overlap, past or to come.
+
+    Both times may lie ahead: a turn that is planned begins and ends by itself. Who holds a role now is read from ``Holder``.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="duties")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="duties")
-    started_at = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(null=True, blank=True)  # planned end, shown; it ends by take-over or hand-over
+    started_at = models.DateTimeField(db_default=Now())  # by the database's clock, as is the question who holds a role
+    until = models.DateTimeField(null=True, blank=True)  # what its holder said, shown; the turn ends at ``ended_at``
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["role"], condition=Q(ended_at=None), name="duty_one_holder"),
+            ExclusionConstraint(name="duty_one_holder", expressions=[("role", RangeOperators.EQUAL), (TURN, RangeOperators.OVERLAPS)]),
             models.CheckConstraint(condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="duty_ends_after_start"),
         ]
+        indexes = [GistIndex("person", TURN, name="duty_of_person")]
+
+
+class Holder(models.Model):
+    """Who holds a role at this moment: a view of ``Duty``, at most one row for each role. The one place that says what "now" means.
+
+    "Now" is the database's clock at the statement, not at the transaction's start: who waited for a lock is judged by the time after it.
+    """
+
+    id = models.UUIDField(primary_key=True)  # of the turn
+    role = models.ForeignKey(DutyRole, on_delete=models.DO_NOTHING, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+")
+    started_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "identity_holder"

@@ -14,7 +14,7 @@ from audit.events import Event
 from audit.services import record
 from identity import access
 from identity.actors import Actor
-from identity.models import Duty, DutyRole, Hospital, Membership, Statement
+from identity.models import DutyRole, Holder, Hospital, Membership, Statement
 
 PAGE = 500
 
@@ -22,7 +22,7 @@ PAGE = 500
 class Listing(NamedTuple):
     hospitals: list[Hospital]
     members: list[Membership]
-    roles: list[tuple[DutyRole, Duty | None]]
+    roles: list[tuple[DutyRole, Holder | None]]
 
 
 @transaction.atomic
@@ -36,12 +36,12 @@ def read(*, actor: Actor) -> Listing:
         .order_by("person__name", "id")
     )
     roles = list(DutyRole.objects.filter(hospital__in=within, closed_at=None).order_by("name", "id"))
-    duties = {duty.role_id: duty for duty in Duty.objects.filter(role__hospital__in=within, ended_at=None)}
+    duties = {duty.role_id: duty for duty in Holder.objects.filter(role__hospital__in=within)}
     record(event=Event("identity.read_directory", actor.agent(), [actor.hospital_id]))
     return Listing(hospitals, list(members), [(role, duties.get(role.id)) for role in roles])
 
 
-def on_duty(duty: Duty | None, role: DutyRole, actor: Actor) -> dict[str, Any] | None:
+def on_duty(duty: Holder | None, role: DutyRole, actor: Actor) -> dict[str, Any] | None:
     if duty is None:
         return None
     person = duty.person_id if role.hospital_id == actor.hospital_id else None

@@ -1,7 +1,7 @@
 """Who is on duty.
 
 Invariant: a role has at most one holder, always a person it is sealed to; of two who take it at once one wins and the other learns who did.
-What was is kept: a turn ends, it is not overwritten.
+What was is kept: a turn ends, it is not overwritten. Turns of a role change under the role's lock, at a moment read after it.
 """
 
 from datetime import datetime, timedelta
@@ -9,24 +9,23 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Greatest
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
 from audit.events import Event
 from audit.services import record
+from backend.clock import database_now
 from backend.errors import Conflict, Invalid
 from backend.realtime import ring_after_commit, ring_watching_after_commit
 from identity import access
 from identity.actors import Actor
-from identity.models import Duty, DutyRole, Person, PrincipalKey, RoleSeal
+from identity.models import Duty, DutyRole, Holder, Person, PrincipalKey, RoleSeal
 
 LONGEST: Final = timedelta(days=7)
 
 
 class Eligibility(NamedTuple):
     seal: RoleSeal
-    holder: Duty | None
+    holder: Holder | None
     generations: list[PrincipalKey]
 
 
@@ -39,18 +38,19 @@ def take(*, actor: Actor, role_id: UUID, until: datetime | None = None) -> Duty:
         Conflict: ``duty.taken``: somebody else took it at the same moment.
     """
     actor.require_human()
+    seen = Holder.objects.filter(role=role_id).first()
     role = access.eligible_role(actor, role_id)
-    _require_until(until)
-    mine = Duty.objects.select_for_update().filter(role=role, person=actor.person_id, ended_at=None).first()
-    if mine is not None:
-        mine.until = until
-        mine.save(update_fields=["until"])
-        former = []
-    else:
-        former = _end(role)
-        mine = _begin(role, actor.person_id, until)
-    _note(actor, "identity.take_duty", mine, former)
-    return mine
+    now = database_now()
+    _require_until(until, now)
+    present = _running(role, now)
+    if present is not None and present.person_id == actor.person_id:
+        present.until = until
+        present.save(update_fields=["until"])
+        _note(actor, "identity.take_duty", present, None)
+        return present
+    if present is not None and (seen is None or seen.pk != present.pk):
+        raise Conflict("duty.taken", "Somebody else took this role at the same moment.")
+    return _turn_over(actor, "identity.take_duty", role, actor.person_id, until, now)
 
 
 @transaction.atomic
@@ -62,14 +62,14 @@ def hand_over(*, actor: Actor, role_id: UUID, to: UUID, until: datetime | None =
         Conflict: ``duty.not_holder`` (taken over meanwhile), ``duty.not_eligible``.
     """
     role = access.eligible_role(actor, role_id)
-    _require_until(until)
+    now = database_now()
+    _require_until(until, now)
     if not access.is_eligible(role, to):
         raise Conflict("duty.not_eligible", "This colleague cannot hold the role.")
-    if to == actor.person_id or not (former := _end(role, person=actor.person_id)):
+    present = _running(role, now)
+    if to == actor.person_id or present is None or present.person_id != actor.person_id:
         raise Conflict("duty.not_holder", "You do not hold this role now, or hand it to yourself.")
-    duty = _begin(role, to, until)
-    _note(actor, "identity.hand_over_duty", duty, former)
-    return duty
+    return _turn_over(actor, "identity.hand_over_duty", role, to, until, now)
 
 
 @transaction.atomic
@@ -78,7 +78,7 @@ def read(*, actor: Actor) -> list[Eligibility]:
     mine = RoleSeal.objects.select_related("role").filter(person=actor.person_id, ended_at=None, role__closed_at=None)
     seals = list(mine.order_by("role__name"))
     roles = [seal.role_id for seal in seals]
-    holders = {duty.role_id: duty for duty in Duty.objects.filter(role__in=roles, ended_at=None)}
+    holders = {holder.role_id: holder for holder in Holder.objects.filter(role__in=roles)}
     generations: dict[UUID, list[PrincipalKey]] = {role: [] for role in roles}
     for key in PrincipalKey.objects.filter(principal__in=roles).order_by("generation"):
         generations[key.principal].append(key)
@@ -86,37 +86,47 @@ def read(*, actor: Actor) -> list[Eligibility]:
     return [Eligibility(seal, holders.get(seal.role_id), generations[seal.role_id]) for seal in seals]
 
 
-def _end(role: DutyRole, **whose: UUID) -> list[UUID]:
-    """End the present turn: a conditional UPDATE, so of two take-overs the second waits here and then ends nothing."""
-    ending = Duty.objects.filter(role=role, ended_at=None, **whose)
-    former = list(ending.values_list("person_id", flat=True))
-    return former if end_turns(ending) else []
+def end_turns(turns: QuerySet[Duty]) -> None:
+    """End those that run and drop those to come. One may have begun while we waited for its row: hence the moment after the wait."""
+    list(turns.select_for_update().order_by("pk").values_list("pk"))
+    now = database_now()
+    turns.filter(started_at__gt=now).delete()
+    _running_at(turns, now).update(ended_at=now)
 
 
-def end_turns(turns: QuerySet[Duty]) -> int:
-    """End those that have not; how many. A turn may have begun while we waited for its row, after our "now": it ends as it began."""
-    return turns.filter(ended_at=None).update(ended_at=Greatest(F("started_at"), Value(timezone.now())))
+def _running_at(turns: QuerySet[Duty], now: datetime) -> QuerySet[Duty]:
+    return turns.filter(Q(ended_at=None) | Q(ended_at__gt=now), started_at__lte=now)
 
 
-def _begin(role: DutyRole, person_id: UUID, until: datetime | None) -> Duty:
+def _running(role: DutyRole, now: datetime) -> Duty | None:
+    return _running_at(Duty.objects.filter(role=role), now).first()
+
+
+def _turn_over(actor: Actor, action: str, role: DutyRole, to: UUID, until: datetime | None, now: datetime) -> Duty:
+    former = _running(role, now)
+    if former is not None:
+        former.ended_at = now
+        former.save(update_fields=["ended_at"])
     try:
         with transaction.atomic():
-            return Duty.objects.create(role=role, person_id=person_id, until=until)
-    except IntegrityError as error:
+            turn = Duty.objects.create(role=role, person_id=to, started_at=now, until=until)
+    except IntegrityError as error:  # a clock that was set back
         raise Conflict("duty.taken", "Somebody else took this role at the same moment.") from error
+    _note(actor, action, turn, former)
+    return turn
 
 
-def _require_until(until: datetime | None) -> None:
-    now = timezone.now()
+def _require_until(until: datetime | None, now: datetime) -> None:
     if until is not None and not now < until <= now + LONGEST:
         raise Invalid("duty.until", "The planned end must be within the next seven days.")
 
 
-def _note(actor: Actor, action: str, duty: Duty, former: list[UUID]) -> None:
-    pseudonyms = dict(Person.objects.filter(id__in=[*former, duty.person_id]).values_list("id", "pseudonym"))
+def _note(actor: Actor, action: str, duty: Duty, former: Duty | None) -> None:
+    people = [duty.person_id, *([former.person_id] if former else [])]
+    pseudonyms = dict(Person.objects.filter(id__in=people).values_list("id", "pseudonym"))
     subjects = {"role": duty.role_id, "holder": pseudonyms[duty.person_id]}
     if former:
-        subjects["former"] = pseudonyms[former[0]]
+        subjects["former"] = pseudonyms[former.person_id]
     record(event=Event(action, actor.agent(duty.role_id), [actor.hospital_id], subjects=subjects))
     ring_after_commit(access.colleagues(actor.hospital_id), {"t": "duty"})
     if not former:

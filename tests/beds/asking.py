@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 
 from audit.models import IndexEntry
+from backend.clock import database_now
 from beds.models import Candidate, Capacity, Hold, SignedStep, Transition
-from beds.services.promises import database_now
 from identity.models import Duty
 from tests.beds import rows
 from wardline_client.protocol.bodies import Text, format_body
@@ -122,7 +122,7 @@ class Ward:
     @staticmethod
     def take_over(role, successor):
         """The role's next turn: who held it no longer does."""
-        Duty.objects.filter(role=role.id, ended_at=None).update(ended_at=timezone.now())
+        Duty.objects.filter(role=role.id, ended_at=None).update(ended_at=database_now())
         Duty.objects.create(role_id=role.id, person_id=successor.id)
 
     def board(self, who, **filters):

@@ -3,8 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
+from backend.clock import database_now
 from beds.models import Alarm, Candidate
-from beds.services.promises import database_now
 from identity.models import Duty
 from tests.cast import Building, new_cookie
 from tests.people import Someone

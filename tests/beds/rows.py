@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from backend.clock import database_now as database_now
 from beds.models import Bed, Candidate, Capacity, Hold, Request, SignedStep
-from beds.services.promises import database_now as database_now
 from beds.services.signing import need_codes
 from identity.actors import Actor
 from identity.models import Device, Duty, DutyRole, Hospital, Membership, Person, Statement, Unit

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from backend.clock import database_now
 from beds.models import Bed, Candidate, Capacity, Hold, Request
 from beds.services import sweep
-from beds.services.promises import database_now
 from tests.beds.asking import Ward
 from tests.beds.model import ACTIONS, TABLE, Figure, Model, Refused
 from tests.cast import Night

@@ -12,8 +12,8 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from backend.clock import database_now
 from beds.models import Candidate
-from beds.services.promises import database_now
 from tests.faults import books
 from tests.faults.conftest import leave_database
 from tests.faults.stack import wait_until

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
+from backend.clock import database_now
 from benchmarks.people import Talk
 from identity.models import Device, Duty, Membership, SignIn
 from tests.cast import Night, Someone
@@ -70,7 +71,7 @@ def sent(someone: Someone, talk: Talk, body: bytes = b'{"t":"text","text":"hello
 
 
 def hand_over(night: Night, to: Someone) -> None:
-    Duty.objects.filter(role=night.uni.role.id, ended_at=None).update(ended_at=timezone.now())
+    Duty.objects.filter(role=night.uni.role.id, ended_at=None).update(ended_at=database_now())
     Duty.objects.create(role_id=night.uni.role.id, person_id=to.id)
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from py_vapid import Vapid02
 
+from backend.clock import database_now
 from benchmarks.people import Talk
 from identity.models import Duty, Hospital, Person
 from messaging.delivery import owe_pushes, send_pushes
@@ -88,13 +89,13 @@ def test_what_is_urgent_comes(night: Night, talk: Talk, service: PushService, do
     """Also to who is not on duty: a direct message of the highest priorities is never silenced."""
     brandt = night.brandt
     brandt.post("push-subscriptions", {"endpoint": f"{service.origin}/{brandt.device_id}", "keys": service.keys()})
-    Duty.objects.filter(person=brandt.id, ended_at=None).update(ended_at=timezone.now())
+    Duty.objects.filter(person=brandt.id, ended_at=None).update(ended_at=database_now())
     quiet(brandt, begins=-1, ends=2)
     Duty.objects.create(role_id=night.uni.role.id, person_id=brandt.id)
     sent(night.adler, talk, priority=priority)
     night.clock.advance(seconds=3)
     owe_pushes()
-    Duty.objects.filter(person=brandt.id, ended_at=None).update(ended_at=timezone.now())
+    Duty.objects.filter(person=brandt.id, ended_at=None).update(ended_at=database_now())
 
     assert send_pushes() == 1
 
