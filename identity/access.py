@@ -83,6 +83,11 @@ def role_at_own_hospital(actor: Actor, role_id: UUID) -> DutyRole:
     return _one(DutyRole.objects.filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first())
 
 
+def role_for_change(actor: Actor, role_id: UUID) -> DutyRole:
+    """An open role of the actor's hospital, locked until the transaction ends."""
+    return _one(DutyRole.objects.select_for_update().filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first())
+
+
 def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
     """A role of the own hospital whose seed is sealed to the actor; the hospital's other roles look absent: not the actor's to take.
 

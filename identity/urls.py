@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, me, members, recovery, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, me, members, recovery, roles, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -32,9 +32,12 @@ urlpatterns = [
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("hospital/idle-lock", idle_lock.IdleLockView.as_view()),
     path("units", members.UnitsView.as_view()),
-    path("roles", members.RolesView.as_view()),
+    path("roles", roles.RolesView.as_view()),
+    path("roles/<uuid:role>/close", roles.CloseRoleView.as_view()),
     path("partners", members.PartnersView.as_view()),
     path("duty", duty.DutyView.as_view()),
     path("duty/<uuid:role>/take", duty.TakeDutyView.as_view()),
     path("duty/<uuid:role>/hand-over", duty.HandOverDutyView.as_view()),
+    path("duty/<uuid:role>/seals", roles.FormerSealsView.as_view()),
+    path("duty/<uuid:role>/history", roles.HistoryView.as_view()),
 ]

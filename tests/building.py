@@ -162,7 +162,7 @@ class Building:
         self._key(role_id, PrincipalKey.Kind.ROLE, keys, place, statement)
         for person in eligible:
             sealed = seal_role_seed(seed=keys.seed, user_kem=person.keys.kem.public, role_statement=statement.h)
-            self.later.append(RoleSeal(role_id=role_id, generation=1, person_id=person.id, sealed=sealed))
+            self.later.append(RoleSeal(role_id=role_id, generation=1, person_id=person.id, kid=person.keys.kem.kid, sealed=sealed))
         self.later.append(Duty(role_id=role_id, person_id=eligible[0].id))
         return Role(role_id, name, keys, statement, eligible, profile)
 

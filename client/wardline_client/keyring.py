@@ -5,6 +5,7 @@ Invariant: only this is secret on the client side. ``dump`` gives all of it in c
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -54,27 +55,40 @@ class Keyring:
         """Open earlier generations: ``history[n]`` is the seed of *n* under that of *n+1*."""
         _open_back(self.seeds, history, self.person)
 
-    def take_role_seed(self, *, role: UUID, generation: int, sealed: bytes, line: tuple[Statement, ...], history: dict[int, bytes]) -> None:
-        """Open a role's seed and those before it; it is bound to one of the role's statements, most likely the latest.
+    def take_role_seed(self, *, role: UUID, generation: int, sealed: bytes, line: tuple[Statement, ...]) -> None:
+        """Open a seed of a role; it is bound to one of the statements of its generation, most likely the latest.
 
         Raises:
             ProtocolError: ``wrap.unreadable``.
         """
         seeds = self.role_seeds.setdefault(role, {})
-        for statement in reversed(line):
-            if generation in seeds:
-                break
+        if generation in seeds:
+            return
+        # Sealed before the person's own key was replaced, it opens with the former one.
+        own = [self._keys_of(self.seeds[mine]).kem for mine in sorted(self.seeds, reverse=True)]
+        for statement, user_kem in product(reversed(line), own):
             try:
-                seed = open_role_seed(sealed=sealed, user_kem=self.keys.kem, role_statement=statement.h)
+                seed = open_role_seed(sealed=sealed, user_kem=user_kem, role_statement=statement.h)
             except ProtocolError:
                 continue
-            body = statement.body
             # Anybody can seal to a public key: only the seed behind the key that was stated is the role's.
-            if isinstance(body, RoleKeys) and body.kem == PrincipalKeys(seed).kem.public:
+            if _is_stated(statement, generation, seed):
                 seeds[generation] = seed
-        if generation not in seeds:
-            raise ProtocolError("wrap.unreadable", f"seed of role {role}")
-        _open_back(seeds, history, role)
+                return
+        raise ProtocolError("wrap.unreadable", f"seed of role {role}")
+
+    def take_role_history(self, *, role: UUID, history: dict[int, bytes], line: tuple[Statement, ...]) -> None:
+        """Open earlier generations as far as they open: a colleague's device made this, and only the seed that was stated counts."""
+        seeds = self.role_seeds.setdefault(role, {})
+        for generation in sorted(history, reverse=True):
+            if generation + 1 not in seeds or generation in seeds:
+                continue
+            try:
+                seed = open_history(sealed=history[generation], current=seeds[generation + 1], principal=role, generation=generation)
+            except ProtocolError:
+                continue
+            if any(_is_stated(statement, generation, seed) for statement in line):
+                seeds[generation] = seed
 
     def _keys_of(self, seed: bytes) -> PrincipalKeys:
         return self._made.setdefault(seed, PrincipalKeys(seed))
@@ -113,3 +127,8 @@ def _open_back(seeds: dict[int, bytes], history: dict[int, bytes], principal: UU
         if generation + 1 in seeds and generation not in seeds:
             current = seeds[generation + 1]
             seeds[generation] = open_history(sealed=history[generation], current=current, principal=principal, generation=generation)
+
+
+def _is_stated(statement: Statement, generation: int, seed: bytes) -> bool:
+    body = statement.body
+    return isinstance(body, RoleKeys) and body.generation == generation and body.kem == PrincipalKeys(seed).kem.public

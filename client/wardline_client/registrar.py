@@ -5,7 +5,7 @@ users alone.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from wardline_client.protocol import (
     Statement,
     decode,
     encode,
+    kid,
     parse_profile,
     parse_statement,
     profile_digest,
@@ -78,8 +79,10 @@ class Registrar:
     ) -> UUID:
         """A duty role with a fresh seed, sealed to each eligible person. With ``id`` of a known role: its next generation.
 
+        The former seed goes along where this registrar has it; else an eligible colleague who stays hands it on.
+
         Raises:
-            ApiError, ProtocolError: ``wrap.unreadable`` when the former seed is not here: open cases would become unreadable.
+            ApiError: ``role.history_missing`` when nobody stays who could.
         """
         role, book = id or uuid4(), self.session.book
         book.refresh()
@@ -90,27 +93,55 @@ class Registrar:
         profile = make_profile(Profile(name=name))
         body = RoleKeys(generation, keys.kem.public, profile_digest(profile), tuple(eligible))
         statement = self.sign("role", role, body, prev=former)
-        seals = [
-            {
-                "person": str(person),
-                "sealed": encode(seal_role_seed(seed=keys.seed, user_kem=book.recipient(person).kem, role_statement=statement.h)),
-            }
-            for person in eligible
-        ]
-        self.session.api.post(
-            "roles",
-            {
-                "id": str(role),
-                "name": name,
-                "unit": str(unit) if unit else None,
-                "categories": list(categories),
-                "profile": encode(profile),
-                "statement": as_json(statement),
-                "seals": seals,
-                "history": encode(history) if history else None,
-            },
-        )
+        described = {"id": str(role), "name": name, "unit": str(unit) if unit else None, "categories": list(categories)}
+        self._post_role(described, profile, statement, [self._seal(person, keys.seed, statement) for person in eligible], history)
         return role
+
+    def describe_role(self, role: UUID, *, name: str, categories: Iterable[str] = (), unit: UUID | None = None) -> None:
+        """Another name, unit or categories; keys and eligible people stay."""
+        self.session.book.refresh()
+        former = self.session.book.directory.latest("role", role)
+        if former is None or not isinstance(former.body, RoleKeys):
+            raise ProtocolError("statement.no_chain", f"role {role}")
+        profile = make_profile(Profile(name=name))
+        statement = self.sign("role", role, replace(former.body, profile=profile_digest(profile)), prev=former)
+        described = {"id": str(role), "name": name, "unit": str(unit) if unit else None, "categories": list(categories)}
+        self._post_role(described, profile, statement, [], None)
+
+    def close_role(self, role: UUID) -> None:
+        self.session.api.post(f"roles/{role}/close")
+
+    def roles(self) -> list[Json]:
+        """The hospital's roles: ``generation``, ``eligible``, why a new generation is ``due``, whether one ``lacks_history``."""
+        rows: list[Json] = self.session.api.get("roles")["results"]
+        return rows
+
+    def renew_due_roles(self) -> list[UUID]:
+        """The next generation of each role that is due, for those still eligible. One transaction each: stopped in between, the next call
+        goes on with what is left.
+        """
+        renewed = []
+        for row in self.roles():
+            eligible = self._still_eligible(row)
+            if row["due"] and eligible:
+                described = {"name": row["name"], "categories": row["categories"], "unit": UUID(row["unit"]) if row["unit"] else None}
+                renewed.append(self.create_role(id=UUID(row["id"]), eligible=eligible, **described))
+        return renewed
+
+    def _still_eligible(self, row: Json) -> list[UUID]:
+        """Of those a registrar signed the ones the service still lists: it can make the list shorter here and not longer."""
+        signed = self.session.book.recipient(UUID(row["id"])).statement.body
+        listed = {UUID(person) for person in row["eligible"]}
+        return [person for person in signed.eligible if person in listed] if isinstance(signed, RoleKeys) else []
+
+    def _seal(self, person: UUID, seed: bytes, statement: Statement) -> Json:
+        kem = self.session.book.recipient(person).kem
+        sealed = seal_role_seed(seed=seed, user_kem=kem, role_statement=statement.h)
+        return {"person": str(person), "kid": encode(kid(kem)), "sealed": encode(sealed)}
+
+    def _post_role(self, described: Json, profile: bytes, statement: Statement, seals: list[Json], history: bytes | None) -> None:
+        made = {"profile": encode(profile), "statement": as_json(statement), "seals": seals}
+        self.session.api.post("roles", {**described, **made, "history": encode(history) if history else None})
 
     def set_escalation(self, role: UUID, normal: Sequence[Json], important: Sequence[Json] = ()) -> Json:
         """Whom the clock alarms if nobody acknowledges a request to ``role``: steps of ``wait target whom how``. Raises ``ApiError``."""
@@ -148,12 +179,10 @@ class Registrar:
             prev=prev or self.session.book.directory.latest(kind, subject),
         )
 
-    def _role_history(self, role: UUID, generation: int, current: bytes) -> bytes:
+    def _role_history(self, role: UUID, generation: int, current: bytes) -> bytes | None:
         self.session.take_role_seeds()
         former = self.session.keyring.role_seeds.get(role, {}).get(generation)
-        if former is None:
-            raise ProtocolError("wrap.unreadable", "the role's former seed is not on this device")
-        return seal_history(former=former, current=current, principal=role, generation=generation)
+        return seal_history(former=former, current=current, principal=role, generation=generation) if former else None
 
     def _read_pending(self, row: Json) -> Pending:
         kem, sign = decode(row["keys"]["kem"]), decode(row["keys"]["sign"])

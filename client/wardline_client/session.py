@@ -4,6 +4,7 @@ Invariant: a sign-in proves two things at once, the passkey and which device it 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +12,10 @@ from uuid import UUID
 
 from wardline_client.authenticator import prf_output, with_prf, without_prf_results
 from wardline_client.book import Book
-from wardline_client.http import Api
+from wardline_client.http import Api, ApiError
 from wardline_client.keyring import Keyring
-from wardline_client.protocol import ProtocolError, decode, encode, format_time, sha256
-from wardline_client.protocol.keys import unwrap_seed
+from wardline_client.protocol import ProtocolError, Statement, decode, encode, format_time, sha256
+from wardline_client.protocol.keys import seal_history, unwrap_seed
 
 Json = dict[str, Any]
 
@@ -77,20 +78,41 @@ class Session:
         self.api.delete("session")
 
     def take_role_seeds(self) -> list[Json]:
-        """Open the seed of every role this person is eligible for; returns the roles with their holders."""
+        """Open the seeds of every role this person is eligible for; returns the roles with their holders. Former seeds that only this
+        device and its like can open are handed on to those who became eligible since.
+        """
         self.book.refresh()
         rows: list[Json] = self.api.get("duty")["results"]
         for row in rows:
-            role = UUID(row["role"])
-            if row["sealed"]:
-                self.keyring.take_role_seed(
-                    role=role,
-                    generation=row["generation"],
-                    sealed=decode(row["sealed"]),
-                    line=self.book.directory.line("role", role),
-                    history={key["generation"] - 1: decode(key["history"]) for key in row.get("keys", ()) if key["history"]},
-                )
+            role, line = UUID(row["role"]), self.book.directory.line("role", UUID(row["role"]))
+            self.keyring.take_role_seed(role=role, generation=row["generation"], sealed=decode(row["sealed"]), line=line)
+            self._take_former_seeds(role, line, {key["generation"] - 1: key["history"] for key in row["keys"] if key["generation"] > 1})
         return rows
+
+    def _take_former_seeds(self, role: UUID, line: tuple[Statement, ...], kept: dict[int, str | None]) -> None:
+        """``kept``: former generation -> its seed under the next one's, ``None`` while nobody has handed it on."""
+        opened = {generation: decode(history) for generation, history in kept.items() if history}
+        self.keyring.take_role_history(role=role, history=opened, line=line)
+        seeds = self.keyring.role_seeds[role]
+        if kept.keys() <= seeds.keys() and None not in kept.values():
+            return
+        for seal in self.api.get(f"duty/{role}/seals")["results"]:
+            with suppress(ProtocolError):
+                self.keyring.take_role_seed(role=role, generation=seal["generation"], sealed=decode(seal["sealed"]), line=line)
+        self.keyring.take_role_history(role=role, history=opened, line=line)
+        for generation, history in kept.items():
+            if generation in seeds and generation + 1 in seeds:
+                made = encode(seal_history(former=seeds[generation], current=seeds[generation + 1], principal=role, generation=generation))
+                if made != history:
+                    self._hand_on(role, generation + 1, made)
+
+    def _hand_on(self, role: UUID, generation: int, history: str) -> None:
+        try:
+            self.api.post(f"duty/{role}/history", {"generation": generation, "history": history})
+        except ApiError as error:
+            # Known by history alone, or no longer eligible: then it is for another to hand it on.
+            if error.code not in ("role.no_former_seal", "not_found"):
+                raise
 
     def principal_key(self, principal: UUID, kid: bytes) -> bool:
         """Whether this device can open what is sealed to ``kid``; fetches role seeds once if it cannot."""

@@ -28,7 +28,7 @@ class DutyRole(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["hospital", "name"], name="dutyrole_name_once_per_hospital"),
+            models.UniqueConstraint(fields=["hospital", "name"], condition=Q(closed_at=None), name="dutyrole_name_once_per_hospital"),
             # What a foreign key of two columns refers to: a role of this very hospital.
             models.UniqueConstraint(fields=["id", "hospital"], name="dutyrole_of_hospital"),
         ]
@@ -40,6 +40,8 @@ class RoleSeal(models.Model):
     role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="seals")
     generation = models.PositiveIntegerField()
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="role_seals")
+    # Of the person's key it was sealed to: a seal to a key that has been replaced since is one to do again.
+    kid = models.BinaryField(max_length=16)
     sealed = models.BinaryField(max_length=1168)
     created_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""What registrars do: approve, end, units, roles, partners."""
+"""What registrars do: approve, end, units, partners."""
 
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,7 @@ from backend.parsing import parsed
 from identity.authentication import ActorRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import Membership
-from identity.services import hospitals, members, roles
-from identity.services.roles import RoleDraft
+from identity.services import hospitals, members
 
 
 class PendingKeysSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -49,26 +48,6 @@ class MembershipSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class NewUnitSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
     name = serializers.CharField(max_length=120)
-
-
-class SealSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    person = serializers.UUIDField()
-    sealed = Base64UrlField(length=1168)
-
-
-class RoleDraftSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    id = serializers.UUIDField()
-    name = serializers.CharField(max_length=120)
-    unit = serializers.UUIDField(required=False, allow_null=True, default=None)
-    categories = serializers.ListField(child=serializers.SlugField(max_length=32), max_length=32)
-    profile = Base64UrlField(most=2048)
-    statement = SignedSerializer(help_text="Kind role, signed by the registrar's user key.")
-    seals = SealSerializer(many=True, max_length=512)  # type: ignore[call-arg]
-    history = Base64UrlField(length=48, required=False, allow_null=True, default=None, help_text="From generation 2 on (protocol 3).")
-
-
-class RoleSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    id = serializers.UUIDField()
 
 
 class PartnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -126,27 +105,6 @@ class UnitsView(RegistrarsView):
         return Response(
             NewUnitSerializer(hospitals.add_unit(actor=request.actor, unit_id=given["id"], name=given["name"])).data, status=201
         )
-
-
-class RolesView(RegistrarsView):
-    """``/roles``"""
-
-    @extend_schema(request=RoleDraftSerializer, responses={201: RoleSerializer})
-    @idempotent
-    def post(self, request: ActorRequest) -> Response:
-        """Create a duty role, or state its next generation or who is eligible."""
-        given = parsed(RoleDraftSerializer, request.data)
-        draft = RoleDraft(
-            id=given["id"],
-            name=given["name"],
-            unit_id=given["unit"],
-            categories=given["categories"],
-            profile=given["profile"],
-            seals={seal["person"]: seal["sealed"] for seal in given["seals"]},
-            history=given["history"],
-        )
-        role = roles.state_role(actor=request.actor, draft=draft, signed=given["statement"])
-        return Response(RoleSerializer(role).data, status=201)
 
 
 class PartnersView(RegistrarsView):

@@ -60,7 +60,9 @@ def test_nobody_from_elsewhere_is_made_eligible(night: Night, stranger: str) -> 
     statement = registrar.states("role", role.id, body, role.statement)
     sealed = [seal_role_seed(seed=role.keys.seed, user_kem=one.keys.kem.public, role_statement=statement.h) for one in eligible]
 
-    seals = [{"person": one.id, "sealed": encode(seal)} for one, seal in zip(eligible, sealed, strict=True)]
+    seals = [
+        {"person": one.id, "kid": encode(one.keys.kem.kid), "sealed": encode(seal)} for one, seal in zip(eligible, sealed, strict=True)
+    ]
     draft = {"id": role.id, "name": role.name, "categories": [], "profile": encode(role.profile), "seals": seals}
     answer = registrar.post("roles", draft | {"statement": shown(statement)})
 

@@ -91,9 +91,48 @@ def test_who_becomes_eligible_later_reads_what_was_written_before(adler, brandt,
     assert refused.value.status == 404
 
 
-def test_a_registrar_without_the_roles_seed_cannot_replace_it(brandt, clinic, nord):
-    with pytest.raises(ProtocolError, match=r"wrap\.unreadable"):
-        nord.registrar.registrar.create_role(name="ICU coordination", eligible=[brandt.person], id=clinic)
+def test_a_registrar_who_is_not_eligible_adds_somebody_and_a_colleague_hands_the_open_cases_on(adler, brandt, clinic, nord):
+    request = asked(adler, clinic)
+    cora = nord.hire("Cora Clemens")
+    nord.registrar.registrar.create_role(name="ICU coordination", eligible=[brandt.person, cora.person], id=clinic)
+    cora.take_duty(clinic)
+    before = [message.body for message in cora.open(conversation_of(request))]
+
+    brandt.session.take_role_seeds()  # as at the next opening
+    cora.session.take_role_seeds()
+
+    assert before == [None]
+    cora.conversations.known.clear()
+    assert [message.body for message in cora.open(conversation_of(request))] == [Text("ARDS, 52, bed free?")]
+    (role,) = [row for row in nord.registrar.registrar.roles() if row["id"] == str(clinic)]
+    assert (role["generation"], role["due"], role["lacks_history"]) == (2, [], False)
+
+
+def test_who_could_hand_the_open_cases_on_is_not_exchanged_for_who_cannot(brandt, clinic, nord):
+    cora = nord.hire("Cora Clemens")
+    with pytest.raises(ApiError, match=r"role\.history_missing"):
+        nord.registrar.registrar.create_role(name="ICU coordination", eligible=[cora.person], id=clinic)
+
+
+def test_a_role_is_renewed_after_somebody_left_and_goes_on(adler, brandt, clinic, nord):
+    registrar, request = nord.registrar.registrar, asked(adler, clinic)
+    conversation = conversation_of(request)
+    cora = nord.hire("Cora Clemens")
+    registrar.create_role(name="ICU coordination", eligible=[brandt.person, cora.person], id=clinic)
+    brandt.session.take_role_seeds()
+    registrar.end_membership(cora.person)
+    (role,) = [row for row in registrar.roles() if row["id"] == str(clinic)]
+    assert [(due["reason"], due["person"]) for due in role["due"]] == [("left", str(cora.person))]
+
+    assert registrar.renew_due_roles() == [clinic]
+
+    assert registrar.renew_due_roles() == []
+    brandt.take_duty(clinic)
+    # In the epoch at hand, sealed to a generation that is over: sending is never stopped.
+    assert adler.send_text(conversation, "urgent", priority="urgent")["sequence"] == 2
+    brandt.conversations.rotate(conversation, clinic)
+    adler.send_text(conversation, "on it goes")
+    assert [message.body for message in brandt.open(conversation)] == [Text("ARDS, 52, bed free?"), Text("urgent"), Text("on it goes")]
 
 
 def test_a_former_colleague_is_out(adler, brandt, nord):

@@ -61,7 +61,8 @@ def test_a_role_seed_opens_for_the_eligible_with_its_former_generation():
     sealed = seal_role_seed(seed=present.seed, user_kem=mine.keys.kem.public, role_statement=line[1].h)
     history = {1: seal_history(former=former.seed, current=present.seed, principal=role, generation=1)}
 
-    mine.take_role_seed(role=role, generation=2, sealed=sealed, line=line, history=history)
+    mine.take_role_seed(role=role, generation=2, sealed=sealed, line=line)
+    mine.take_role_history(role=role, history=history, line=line)
 
     assert mine.kem_key(role, present.kem.kid) is not None
     assert mine.kem_key(role, former.kem.kid) is not None
@@ -74,7 +75,7 @@ def test_a_role_seed_sealed_under_an_unproved_statement_does_not_open():
     sealed = seal_role_seed(seed=keys.seed, user_kem=mine.keys.kem.public, role_statement=unproved.h)
 
     with pytest.raises(ProtocolError, match=r"wrap\.unreadable"):
-        mine.take_role_seed(role=role, generation=1, sealed=sealed, line=(role_statement(mine, role, 2, keys),), history={})
+        mine.take_role_seed(role=role, generation=1, sealed=sealed, line=(role_statement(mine, role, 2, keys),))
 
 
 def test_a_seed_that_is_not_the_roles_is_not_taken():
@@ -84,7 +85,31 @@ def test_a_seed_that_is_not_the_roles_is_not_taken():
     sealed = seal_role_seed(seed=new_seed(), user_kem=mine.keys.kem.public, role_statement=proved.h)
 
     with pytest.raises(ProtocolError, match=r"wrap\.unreadable"):
-        mine.take_role_seed(role=role, generation=1, sealed=sealed, line=(proved,), history={})
+        mine.take_role_seed(role=role, generation=1, sealed=sealed, line=(proved,))
+
+
+def test_a_role_seed_sealed_to_ones_former_key_opens():
+    mine, role, keys = keyring(seeds={1: new_seed()}), uuid4(), PrincipalKeys(new_seed())
+    line = (role_statement(mine, role, 1, keys),)
+    sealed = seal_role_seed(seed=keys.seed, user_kem=mine.keys.kem.public, role_statement=line[0].h)
+    mine.seeds[2] = new_seed()
+
+    mine.take_role_seed(role=role, generation=1, sealed=sealed, line=line)
+
+    assert mine.role_seeds[role] == {1: keys.seed}
+
+
+@pytest.mark.parametrize("handed_on", ["of another seed", "garbage"])
+def test_history_that_is_not_the_stated_seed_is_not_taken(handed_on):
+    mine, role, former, present = keyring(), uuid4(), PrincipalKeys(new_seed()), PrincipalKeys(new_seed())
+    line = (role_statement(mine, role, 1, former), role_statement(mine, role, 2, present))
+    sealed = seal_role_seed(seed=present.seed, user_kem=mine.keys.kem.public, role_statement=line[1].h)
+    other = seal_history(former=new_seed(), current=present.seed, principal=role, generation=1)
+    mine.take_role_seed(role=role, generation=2, sealed=sealed, line=line)
+
+    mine.take_role_history(role=role, history={1: other if handed_on == "of another seed" else bytes(48)}, line=line)
+
+    assert mine.role_seeds[role] == {2: present.seed}
 
 
 @pytest.fixture

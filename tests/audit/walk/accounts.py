@@ -9,7 +9,7 @@ from tests.identity.browser import Browser, new_token, shown, wrap
 from tests.identity.test_auditors import appoint, end
 from tests.identity.test_hospitals import accepting, api, prepared_token
 from tests.identity.test_join import INVITED, Newcomer, approve
-from tests.identity.test_roles import Draft
+from tests.identity.test_roles import Draft, next_generation
 from wardline_client.founding import found_hospital
 from wardline_client.protocol import Profile, Revocation, encode
 
@@ -225,6 +225,31 @@ def add_unit(scene: Scene) -> Attempt:
 def create_role(scene: Scene) -> Attempt:
     draft = Draft(scene.registrar, [scene.night.egger], name=f"Role {uuid4()}")
     return draft.post
+
+
+@row("GET roles", "identity.read_roles: kreis")
+def read_roles(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("roles")
+
+
+@row("POST roles/{role}/close", "identity.close_role: kreis")
+def close_role(scene: Scene) -> Attempt:
+    draft = Draft(scene.registrar, [scene.night.egger], name=f"Role {uuid4()}")
+    assert draft.post().status_code == 201
+    return lambda: scene.registrar.post(f"roles/{draft.id}/close")
+
+
+@row("GET duty/{role}/seals", "identity.read_role_seals: kreis")
+def read_role_seals(scene: Scene) -> Attempt:
+    return lambda: scene.night.conrad.get(f"duty/{scene.night.kreis.role.id}/seals")
+
+
+@row("POST duty/{role}/history", "identity.add_role_history: kreis")
+def add_role_history(scene: Scene) -> Attempt:
+    draft = Draft(scene.registrar, [scene.night.egger], name=f"Role {uuid4()}")
+    assert draft.post().status_code == 201
+    assert next_generation(draft, [scene.night.egger], history=None, name=draft.name).post().status_code == 201
+    return lambda: scene.night.egger.post(f"duty/{draft.id}/history", {"generation": 2, "history": encode(os.urandom(48))})
 
 
 @row("GET me", "identity.read_settings: kreis")

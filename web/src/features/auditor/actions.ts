@@ -8,8 +8,8 @@ export type Part = (typeof PARTS)[number];
 export const ACTIONS: Record<Part, readonly string[]> = {
   identity: [
     "sign_in", "sign_out", "come_back", "unlock", "invite", "look_invitation", "join", "approve_member", "end_member", "offer_link", "look_link", "link_device", "change_idle_lock", "offer_recovery", "open_recovery", "recover", "revoke_device", "add_wrap", "statement",
-    "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
-    "look_setup", "set_up_hospital", "change_settings", "break_glass", "end_break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_settings",
+    "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "close_role", "add_role_history", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
+    "look_setup", "set_up_hospital", "change_settings", "break_glass", "end_break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_roles", "read_role_seals", "read_settings",
   ],
   beds: [
     "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
