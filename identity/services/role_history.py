@@ -1,7 +1,7 @@
 """How whoever becomes eligible later comes to read the open cases of before.
 
-Invariant: a registrar who is not eligible does not have the former seed, so the new generation comes without it; whoever was eligible before
-and still is hands it on, under the new seed. The server can open none of it and keeps it for the eligible alone.
+Invariant: a registrar who is not eligible does not have the former seed, so the new generation comes without it; whoever was eligible
+before and still is hands it on, under the new seed. The server can open none of it and keeps it for the eligible alone.
 """
 
 from uuid import UUID

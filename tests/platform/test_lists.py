@@ -25,7 +25,7 @@ from audit.sequencer import integrate
 from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
-from identity.models import Person, PrincipalKey, SeedWrap, Unit
+from identity.models import Person, PrincipalKey, RoleSeal, SeedWrap, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
 from tests.beds.asking import Asked, Ward
@@ -65,6 +65,11 @@ class Scene:
             SeedWrap.objects.create(person_id=self.registrar.id, kind=SeedWrap.Kind.RECOVERY, **wrap)
             key.pk, key.generation, key.replaced_at = None, generation + number, key.created_at
             key.save(force_insert=True)
+
+    def former_seals(self) -> None:
+        made = {"role_id": self.night.kreis.role.id, "person_id": self.night.adler.id, "kid": bytes(16), "sealed": bytes(1168)}
+        start = RoleSeal.objects.filter(person=self.night.adler.id).count()
+        RoleSeal.objects.bulk_create(RoleSeal(generation=start + n, ended_at=timezone.now(), **made) for n in range(2, MORE + 2))
 
     def figures(self) -> None:
         for _ in range(MORE):
@@ -222,11 +227,13 @@ LISTS = {
     "devices": Listed(registrar, Scene.people),
     "directory": Listed(registrar, Scene.people),
     "duty": Listed(registrar, Scene.people),
+    "duty/{role}/seals": Listed(physician, Scene.former_seals),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/pending": Listed(registrar, Scene.people),
     "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),
     "requests/{request_id}": Listed(physician, Scene.history),
+    "roles": Listed(registrar, Scene.people),
     "roles/{role}/escalation": Listed(physician, Scene.chain),
     "session": Listed(registrar, Scene.people),
     "session/unlock": Listed(registrar, Scene.seeds),
