@@ -17,7 +17,7 @@ from django.db import transaction
 from audit.events import Event
 from audit.services import record
 from identity.actors import Actor
-from identity.models import Device, DutyRole, Person, PrincipalKey, RoleSeal, Unit
+from identity.models import Device, DutyRole, PrincipalKey, RoleSeal, Unit
 from identity.models import Statement as StatementRow
 from identity.services.keys import current_keys
 from wardline_client.protocol import Revocation, parse_statement
@@ -105,13 +105,10 @@ def _reasons(seal: RoleSeal, key: PrincipalKey | None, losses: list[datetime]) -
 
 def _losses(people: set[UUID]) -> dict[UUID, list[datetime]]:
     """When a device of each was ended as lost or stolen: it may have been open in a stranger's hand."""
-    revoked = {
-        device.id: device for device in Device.objects.filter(person__in=people, person__kind=Person.Kind.HUMAN, revoked_at__isnull=False)
-    }
+    devices = Device.objects.filter(person__in=people, revoked_at__isnull=False).values("id")
     found: dict[UUID, list[datetime]] = defaultdict(list)
-    for row in StatementRow.objects.filter(kind=StatementRow.Kind.DEVICE_REVOKED, subject__in=revoked):
+    for row in StatementRow.objects.filter(kind=StatementRow.Kind.DEVICE_REVOKED, subject__in=devices):
         body = parse_statement(bytes(row.header), bytes(row.signature)).body
         if isinstance(body, Revocation) and body.reason in ("lost", "stolen"):
-            device = revoked[row.subject]
-            found[device.person_id].append(device.revoked_at or row.created_at)
+            found[body.principal].append(row.created_at)
     return found
