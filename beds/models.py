@@ -29,11 +29,11 @@ from beds.vocabulary import (
     Override,
     Sex,
     Source,
-    Speciality,
     TransportMode,
     Urgency,
 )
 from identity.models import Device, DutyRole, Hospital, Person, Unit
+from identity.vocabulary import Speciality
 from messaging.models import Conversation
 
 FIGURE_AT_MOST = 10_000

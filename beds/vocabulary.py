@@ -63,28 +63,6 @@ class TransportMode(TextChoices):
     OWN = "own"
 
 
-class Speciality(TextChoices):
-    ANAESTHESIA = "anaesthesia"
-    INTERNAL_MEDICINE = "internal-medicine"
-    CARDIOLOGY = "cardiology"
-    PNEUMOLOGY = "pneumology"
-    NEPHROLOGY = "nephrology"
-    GASTROENTEROLOGY = "gastroenterology"
-    ONCOLOGY = "oncology"
-    NEUROLOGY = "neurology"
-    NEUROSURGERY = "neurosurgery"
-    SURGERY = "surgery"
-    TRAUMA = "trauma"
-    CARDIAC_SURGERY = "cardiac-surgery"
-    VASCULAR_SURGERY = "vascular-surgery"
-    BURNS = "burns"
-    PAEDIATRICS = "paediatrics"
-    NEONATOLOGY = "neonatology"
-    OBSTETRICS = "obstetrics"
-    PSYCHIATRY = "psychiatry"
-    REHABILITATION = "rehabilitation"
-
-
 class Source(TextChoices):
     MANUAL = "manual"
     ADT = "adt"

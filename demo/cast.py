@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from wardline_client.protocol import Profile
+
 ICU = "Intensivkoordination"
 CHILDREN = "Neonatologie-Dienst"
 BACKGROUND = "Hintergrunddienst Intensiv"
@@ -35,6 +37,11 @@ class Member:
     title: str
     profession: str
     unit: str = ""
+    speciality: str = ""
+
+    @property
+    def profile(self) -> Profile:
+        return Profile(self.name, self.title, self.profession, self.speciality, self.unit)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ PLACES = (
         longitude=9.41,
         registrar=Member("registrar-wiesenbrueck", "Sabine Sommer", "", "registrar", "Verwaltung"),
         members=(
-            Member("adler", "Johanna Adler", "Dr. med.", "physician", "Intensivstation"),
-            Member("falk", "Jonas Falk", "Dr. med.", "physician", "Intensivstation"),
+            Member("adler", "Johanna Adler", "Dr. med.", "physician", "Intensivstation", speciality="anaesthesia"),
+            Member("falk", "Jonas Falk", "Dr. med.", "physician", "Intensivstation", speciality="anaesthesia"),
         ),
         figures=(
             Figure("Intensivstation", "icu-low", 6, 6, 0, VENTILATED),
@@ -81,9 +88,9 @@ PLACES = (
         longitude=9.05,
         registrar=Member("registrar-hohenfeld", "Martin Winter", "", "registrar", "Verwaltung"),
         members=(
-            Member("brandt", "Thomas Brandt", "PD Dr. med.", "physician", "ITS 1"),
-            Member("yilmaz", "Elif Yılmaz", "Dr. med.", "physician", "ITS 1"),
-            Member("vogt", "Katharina Vogt", "Prof. Dr. med.", "physician", "Neonatologie"),
+            Member("brandt", "Thomas Brandt", "PD Dr. med.", "physician", "ITS 1", speciality="anaesthesia"),
+            Member("yilmaz", "Elif Yılmaz", "Dr. med.", "physician", "ITS 1", speciality="internal-medicine"),
+            Member("vogt", "Katharina Vogt", "Prof. Dr. med.", "physician", "Neonatologie", speciality="neonatology"),
         ),
         figures=(
             Figure(
@@ -114,7 +121,7 @@ PLACES = (
         latitude=48.78,
         longitude=9.23,
         registrar=Member("registrar-altenrode", "Ute Lindner", "", "registrar", "Verwaltung"),
-        members=(Member("keller", "Andreas Keller", "Dr. med.", "physician", "Intensivmedizin"),),
+        members=(Member("keller", "Andreas Keller", "Dr. med.", "physician", "Intensivmedizin", speciality="anaesthesia"),),
         figures=(
             Figure("Intensivmedizin", "icu-high", 10, 9, 0, (*VENTILATED, "crrt"), {"assessment": "limited", "limits": ["staff"]}),
             Figure("Intensivmedizin", "icu-low", 8, 8, 0, VENTILATED),
@@ -130,7 +137,7 @@ PLACES = (
         latitude=48.71,
         longitude=8.52,
         registrar=Member("registrar-tannwald", "Peter Roth", "", "registrar", "Verwaltung"),
-        members=(Member("novak", "Petra Novak", "Dr. med.", "physician", "Beatmung"),),
+        members=(Member("novak", "Petra Novak", "Dr. med.", "physician", "Beatmung", speciality="internal-medicine"),),
         figures=(
             Figure("Beatmung", "icu-high", 8, 7, 0, (*VENTILATED, "ecmo")),
             Figure("Weaning", "icu-low", 12, 11, 0, VENTILATED),
@@ -145,7 +152,7 @@ PLACES = (
         latitude=47.81,
         longitude=9.29,
         registrar=Member("registrar-seeburg", "Claudia Hartmann", "", "registrar", "Verwaltung"),
-        members=(Member("weiss", "Stefan Weiß", "Dr. med.", "physician", "Anästhesie"),),
+        members=(Member("weiss", "Stefan Weiß", "Dr. med.", "physician", "Anästhesie", speciality="anaesthesia"),),
         figures=(
             Figure("Anästhesie", "icu-high", 12, 12, 0, (*VENTILATED, "crrt")),
             Figure("Anästhesie", "icu-low", 6, 5, 0, VENTILATED),
@@ -156,4 +163,4 @@ PLACES = (
     ),
 )
 
-NEWCOMER = Member("newcomer", "Miriam Engel", "Dr. med.", "physician")
+NEWCOMER = Member("newcomer", "Miriam Engel", "Dr. med.", "physician", speciality="internal-medicine")

@@ -18,7 +18,7 @@ def show(address: str) -> None:
     with step("One-time links"):
         links = [(who, world.account(address, key).make_device_link(LASTS_MINUTES)) for key, who in OFFERED]
         registrar = world.account(address, "registrar-hohenfeld").registrar
-        invitation = registrar.invite(name=NEWCOMER.name, title=NEWCOMER.title, profession=NEWCOMER.profession)
+        invitation = registrar.invite(**vars(NEWCOMER.profile))
     say()
     say(f"Wardline is at {address}")
     say()

@@ -104,8 +104,8 @@ def _add_unit(world: World, registrar: Account, place: Place, name: str) -> None
 
 def _join(address: str, registrar: Account, member: Member) -> Account:
     """Invitation, passkey and keys, the comparison of the fingerprint, approval, sign-in."""
-    link = registrar.registrar.invite(name=member.name, title=member.title, profession=member.profession)
-    account = Account.join(Api(address), link, label="Demo", unit=member.unit)
+    link = registrar.registrar.invite(**vars(member.profile))
+    account = Account.join(Api(address), link, label="Demo")
     pending = next(entry for entry in registrar.registrar.pending() if entry.person == account.person)
     registrar.registrar.approve(pending)
     account.sign_in()

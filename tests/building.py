@@ -25,7 +25,7 @@ from identity.models import (
 )
 from identity.models import Statement as StatementRow
 from tests.people import Place, Role, Someone, keys_of, new_cookie
-from wardline_client.protocol import DeviceKey, Keys, Partner, Profile, Revocation, RoleKeys, Sign, Statement, kid, profile_digest
+from wardline_client.protocol import DeviceKey, Keys, Office, Partner, Profile, Revocation, RoleKeys, Sign, Statement, kid, profile_digest
 from wardline_client.protocol.keys import PrincipalKeys, seal_role_seed
 from wardline_client.protocol.profiles import make_profile
 from wardline_client.protocol.statements import Body, make_statement
@@ -90,7 +90,7 @@ class Building:
         registrar = Someone(place, "Register", cookie=new_cookie())
         place.registrar = registrar
         self._state(self._by_root(place, "root", place.id, Sign(place.root.public)))
-        self._state(self._by_root(place, "registrar", registrar.id, Sign(registrar.keys.sign.public)))
+        self._state(self._by_root(place, "registrar", registrar.id, Office(registrar.keys.sign.public)))
         self.member(registrar, is_registrar=True)
         place.archive = Someone(place, "Archive", cookie=new_cookie())
         self.member(place.archive, kind=Person.Kind.ARCHIVE)

@@ -97,7 +97,7 @@ class Someone(Caller):
         self.id, self.pseudonym, self.device_id, self.sign_in_id = uuid4(), uuid4(), uuid4(), uuid4()
         self.keys = keys_of(f"{place.name} {name}")
         self.device_key = signing_key(f"{place.name} {name} {device}")
-        self.profile = make_profile(Profile(name=name, title="Dr.", profession="physician"))
+        self.profile = make_profile(Profile(name=name, title="Dr.", profession="physician", speciality="anaesthesia"))
 
     @property
     def hospital(self) -> UUID:

@@ -15,9 +15,9 @@ from backend.errors import Conflict, Forbidden
 from beds import access
 from beds.models import RequestTemplate
 from beds.services.figures import Changed
-from beds.vocabulary import Speciality
 from identity.actors import Actor
 from identity.models import Hospital
+from identity.vocabulary import Speciality
 
 TEMPLATES_AT_MOST = 40
 _BY_SPECIALITY = {code: number for number, code in enumerate(Speciality.values)}

@@ -12,7 +12,8 @@ from backend.parsing import parsed
 from beds import services
 from beds.models import RequestTemplate
 from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
-from beds.vocabulary import AgeBand, Capability, Category, Speciality, TransportMode, Urgency
+from beds.vocabulary import AgeBand, Capability, Category, TransportMode, Urgency
+from identity.vocabulary import Speciality
 
 
 class TemplateIn(serializers.Serializer):

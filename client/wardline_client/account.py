@@ -35,9 +35,9 @@ class Account:
         self.registrar = Registrar(session)
 
     @classmethod
-    def join(cls, api: Api, invitation: str, *, label: str = "Python", unit: str = "") -> Self:
+    def join(cls, api: Api, invitation: str, *, label: str = "Python") -> Self:
         """Take up an invitation with a passkey of its own; a registrar approves afterwards."""
-        joined = joining.join(api, invitation, SoftwareAuthenticator(api.origin), label=label, unit=unit)
+        joined = joining.join(api, invitation, SoftwareAuthenticator(api.origin), label=label)
         return cls(joined.session, joined.recovery_code)
 
     @classmethod

@@ -12,7 +12,7 @@ from wardline_client.authenticator import SoftwareAuthenticator, with_prf, witho
 from wardline_client.http import Api
 from wardline_client.joining import as_json, device_entry, device_statement, make_wrap, passkey_wrap, public_keys
 from wardline_client.keyring import Keyring
-from wardline_client.protocol import Keys, Profile, Sign, Statement, encode, profile_digest
+from wardline_client.protocol import Keys, Office, Profile, Sign, Statement, encode, profile_digest
 from wardline_client.protocol.keys import PrincipalKeys, format_recovery_code, new_seed, root_key
 from wardline_client.protocol.links import LinkPayload, format_link, seal_link_payload
 from wardline_client.protocol.profiles import make_profile
@@ -54,7 +54,7 @@ def found_hospital(api: Api, token: str, profile: Profile, *, label: str = "Pyth
     body = {
         "token": token,
         "root": as_json(_state(hospital, "root", hospital, Sign(root.public), hospital, root)),
-        "registrar": as_json(_state(hospital, "registrar", keyring.person, Sign(keyring.keys.sign.public), hospital, root)),
+        "registrar": as_json(_state(hospital, "registrar", keyring.person, Office(keyring.keys.sign.public), hospital, root)),
         "member": as_json(_vouch(keyring, "member", keyring.person, keyring.keys, written)),
         "credential": without_prf_results(credential),
         "device": device_entry(keyring, label),

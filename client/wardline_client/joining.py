@@ -30,7 +30,7 @@ class Joined:
     recovery_code: str
 
 
-def join(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: str, unit: str = "") -> Joined:
+def join(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: str) -> Joined:
     """Take up an invitation; afterwards a registrar approves. Raises ``ApiError``, ``ProtocolError``."""
     token, root = parse_invitation(link)
     api.get("session")
@@ -42,7 +42,7 @@ def join(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: st
         authenticator=authenticator,
         seeds={1: new_seed()},
     )
-    profile = Profile(name=invited["name"], title=invited["title"], profession=invited["profession"], unit=unit)
+    profile = Profile(**{field: invited[field] for field in Profile.__annotations__})
     secret = os.urandom(16)
     body = {
         "keys": public_keys(keyring.keys) | {"profile": encode(make_profile(profile))},

@@ -49,9 +49,9 @@ class Registrar:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def invite(self, *, name: str, title: str = "", profession: str = "physician") -> str:
+    def invite(self, *, name: str, title: str = "", profession: str = "physician", speciality: str = "", unit: str = "") -> str:
         """The invitation's fragment, to be handed over in person or by a channel both trust."""
-        body = {"name": name, "title": title, "profession": profession}
+        body = {"name": name, "title": title, "profession": profession, "speciality": speciality, "unit": unit}
         token = self.session.api.post("invitations", body)["token"]
         return format_invitation(token, self.session.keyring.root)
 
@@ -188,7 +188,7 @@ class Registrar:
         kem, sign = decode(row["keys"]["kem"]), decode(row["keys"]["sign"])
         profile = decode(row["profile"])
         shown = parse_profile(profile)
-        if (shown.name, shown.title, shown.profession) != (row["name"], row["title"], row["profession"]):
+        if vars(shown) != {field: row[field] for field in vars(shown)}:
             raise ProtocolError("statement.no_chain", "the profile is not the one listed")
         device = parse_statement(decode(row["statement"]["h"]), decode(row["statement"]["s"]))
         verify_statement(device, sign)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -36,8 +37,8 @@ _REASON = one_of("lost", "stolen", "replaced", "left", "other")
 # In this order: each kind is signed with keys that stand in kinds before it.
 _BODIES: dict[str, dict[str, Check]] = {
     "root": {"sign": binary(32)},
-    "registrar": {"sign": binary(32)},
-    "partner": {"root": binary(32)},
+    "registrar": {"sign": optional(binary(32))},
+    "partner": {"root": optional(binary(32))},
     "member": _KEYS,
     "role": _ROLE,
     "device": {"principal": a_uuid, "sign": binary(32)},
@@ -135,8 +136,8 @@ class Chain:
         """The keys of whoever may make this statement."""
         match one.kind:
             case "root":
-                root = self._root(one.hospital)
-                return [root] if one.by == one.subject == one.hospital and one.body["sign"] == root else []
+                roots = self._roots(one) if one.by == one.subject == one.hospital else []
+                return [root for root in roots if one.body["sign"] == root]
             case "registrar":
                 return self._keys("root", one.hospital, one) if one.by == one.hospital else []
             case "device":
@@ -146,20 +147,18 @@ class Chain:
             case _:
                 return self._keys("registrar", one.by, one)
 
-    def _root(self, hospital: str) -> bytes:
-        if hospital in self._pins:
-            return self._pins[hospital]
-        accepted = self.latest("partner", hospital)
+    def _roots(self, one: Statement) -> list[bytes]:
+        if one.hospital in self._pins:
+            return [self._pins[one.hospital]]
+        accepted = self.latest("partner", one.hospital)
         if accepted is None or accepted.hospital not in self._pins:
-            raise Missing("no_partner", hospital)
-        root: bytes = accepted.body["root"]
-        return root
+            raise Missing("no_partner", one.hospital)
+        said = _in_force(self._lines["partner", one.hospital], one.at)
+        return [entry.body["root"] for entry in said if entry.body["root"] is not None]
 
     def _keys(self, kind: str, subject: str, one: Statement) -> list[bytes]:
-        """The latest key, and a former one for what is older than the statement that replaced it."""
-        line = self._lines.get((kind, subject), [])
-        own = [(said, line[place + 1 : place + 2]) for place, said in enumerate(line) if said.hospital == one.hospital]
-        return [said.body["sign"] for said, successor in own if not successor or one.at < successor[0].at]
+        own = [said for said in _in_force(self._lines.get((kind, subject), []), one.at) if said.hospital == one.hospital]
+        return [said.body["sign"] for said in own if said.body["sign"] is not None]
 
     def latest(self, kind: str, subject: str) -> Statement | None:
         return self._lines.get((kind, subject), [None])[-1]
@@ -187,6 +186,11 @@ class Chain:
                 raise Forged("not_eligible", by)
         key: bytes = stated.body["sign"]
         return key
+
+
+def _in_force(line: list[Statement], at: datetime) -> list[Statement]:
+    """The latest, and a former one for what is older than the statement that replaced it; a replacement without a key ends the line."""
+    return [said for said, replaced in zip_longest(line, line[1:]) if replaced is None or at < replaced.at]
 
 
 def _in_line(said: list[Statement]) -> list[Statement]:

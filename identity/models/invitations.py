@@ -1,4 +1,4 @@
-"""Who is invited."""
+"""Who is invited, and as what."""
 
 import uuid
 
@@ -16,7 +16,10 @@ class Invitation(models.Model):
     name = models.CharField(max_length=120)
     title = models.CharField(max_length=60, blank=True)
     profession = models.CharField(max_length=60)
+    speciality = models.CharField(max_length=20, blank=True)
+    unit = models.CharField(max_length=120, blank=True)
     person_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)  # the id the invited person will have
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)

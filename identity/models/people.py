@@ -20,12 +20,14 @@ class Person(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.HUMAN)
     # What audit leaves say instead of the id; the only link between the two is this row.
     pseudonym = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    # The bytes the registrar's statement commits to (protocol 4): {salt, name, title, profession, unit}. The columns repeat them for
-    # search.
+    # The bytes the registrar's statement commits to (protocol 4): {salt, name, title, profession, speciality, unit}. The columns repeat
+    # them for search.
     profile = models.BinaryField(default=b"")
     name = models.CharField(max_length=120)
     title = models.CharField(max_length=60, blank=True)
     profession = models.CharField(max_length=60, blank=True)
+    speciality = models.CharField(max_length=20, blank=True)
+    unit = models.CharField(max_length=120, blank=True)
     language = models.CharField(max_length=2, default="de")
     # In the hospital's time zone; pushes that can wait wait until they end. Past midnight where they end before they begin.
     quiet_from = models.TimeField(null=True, blank=True)

@@ -71,7 +71,7 @@ def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
     with transaction.atomic():
         invitation = invitations.invitation_of(token, lock=True)
         profile = read_profile(enrolment.offered["profile"])
-        if (profile.name, profile.title, profile.profession) != (invitation.name, invitation.title, invitation.profession):
+        if profile != invitations.profile_of(invitation):
             raise Invalid("profile.not_as_invited", "The profile is not the one the registrar wrote.")
         person, membership = _new_person(invitation, profile, enrolment)
         require_wraps(enrolment.wraps, with_recovery=True)
@@ -153,7 +153,7 @@ def read_profile(profile: bytes) -> Profile:
         found = parse_profile(profile)
     except ProtocolError as error:
         raise Invalid("profile.malformed", "The profile does not follow the protocol.") from error
-    texts = ((found.name, 120), (found.title, 60), (found.profession, 60), (found.unit, 120))
+    texts = ((found.name, 120), (found.title, 60), (found.profession, 60), (found.speciality, 20), (found.unit, 120))
     if any(len(text) > most or "\0" in text for text, most in texts):
         raise Invalid("profile.malformed", "A text of the profile is too long or not one.")
     return found
@@ -191,15 +191,15 @@ def agent_of(person: Person, hospital_id: UUID, device_id: UUID) -> Agent:
     return Agent(person.pseudonym, hospital_id, None, device_id, person.profession, "passkey", snapshot_of(person.pseudonym))
 
 
+def person_of(profile: Profile, person_id: UUID, written: bytes, *, kind: Person.Kind = Person.Kind.HUMAN) -> Person:
+    """A person with these profile bytes; the columns repeat what ``profile`` says."""
+    return Person(id=person_id, profile=written, kind=kind, **vars(profile))
+
+
 def _new_person(invitation: Invitation, profile: Profile, enrolment: Enrolment) -> tuple[Person, Membership]:
     require_kem(enrolment.offered["kem"])
-    person = Person.objects.create(
-        id=invitation.person_id,
-        profile=enrolment.offered["profile"],
-        name=profile.name,
-        title=profile.title,
-        profession=profile.profession,
-    )
+    person = person_of(profile, invitation.person_id, enrolment.offered["profile"])
+    person.save(force_insert=True)
     offered = {"offered_kem": enrolment.offered["kem"], "offered_sign": enrolment.offered["sign"]}
     return person, Membership.objects.create(person=person, hospital=invitation.hospital, **offered)
 

@@ -22,10 +22,19 @@ from identity.actors import Actor
 from identity.models import Hospital, HospitalSetup, Membership, Partnership, Person, PrincipalKey, SignIn, Unit
 from identity.models import Statement as StatementRow
 from identity.services import invitations, statements
-from identity.services.enrolment import Enrolment, agent_of, read_device_statement, read_profile, register, require_kem, require_wraps
+from identity.services.enrolment import (
+    Enrolment,
+    agent_of,
+    person_of,
+    read_device_statement,
+    read_profile,
+    register,
+    require_kem,
+    require_wraps,
+)
 from identity.services.sign_in import begin
 from identity.tokens import new_token, token_hash
-from wardline_client.protocol import Keys, Partner, Profile, RoleKeys, Sign, Statement, kid, profile_digest
+from wardline_client.protocol import Keys, Office, Partner, Profile, RoleKeys, Sign, Statement, kid, profile_digest
 
 
 @dataclass(frozen=True)
@@ -69,9 +78,7 @@ def set_up(
         profile = read_profile(enrolment.offered["profile"])
         require_wraps(enrolment.wraps, with_recovery=True)
         stated = _read_first(hospital.id, person_id, root, registrar, member, enrolment)
-        human = Person(
-            id=person_id, profile=enrolment.offered["profile"], name=profile.name, title=profile.title, profession=profile.profession
-        )
+        human = person_of(profile, person_id, enrolment.offered["profile"])
         human.save(force_insert=True)
         root_key = cast(Sign, stated[0].body).sign
         agent = agent_of(human, hospital.id, enrolment.device_id)
@@ -167,7 +174,7 @@ def _read_first(
         statements.read(member, kind="member", hospital_id=hospital_id, subject=person_id, by=person_id),
         read_device_statement(enrolment, hospital_id=hospital_id, person_id=person_id),
     ]
-    if stated[1].body != Sign(sign=offered["sign"]):
+    if stated[1].body != Office(sign=offered["sign"]):
         raise Invalid("statement.unexpected", "The registrar's statement is about another key.")
     require_keys(stated[2], kem=offered["kem"], sign=offered["sign"], profile=offered["profile"])
     return stated
@@ -179,7 +186,7 @@ def _add_archive(hospital: Hospital, archive: Archive, *, by: UUID, agent: Agent
     body = cast(Keys, statement.body)  # the kind decides the body's type
     require_kem(body.kem)
     require_keys(statement, kem=body.kem, sign=body.sign, profile=archive.profile)
-    person = Person(id=archive.id, kind=Person.Kind.ARCHIVE, profile=archive.profile, name=profile.name, profession=profile.profession)
+    person = person_of(profile, archive.id, archive.profile, kind=Person.Kind.ARCHIVE)
     if Person.objects.filter(pk=person.pk).exists():
         raise Conflict("archive.known", "There is an archive of this id.")
     person.save(force_insert=True)

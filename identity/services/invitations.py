@@ -17,6 +17,7 @@ from identity import access
 from identity.actors import Actor
 from identity.models import DeviceLink, HospitalSetup, Invitation, Membership, Person
 from identity.tokens import token_hash, token_of_action
+from wardline_client.protocol import Profile
 
 Offer = TypeVar("Offer", Invitation, DeviceLink, HospitalSetup)
 INVITATION_LASTS: Final = timedelta(days=3)
@@ -24,7 +25,7 @@ LINK_LASTS: Final = timedelta(minutes=10)
 
 
 @transaction.atomic
-def invite(*, actor: Actor, key: UUID, name: str, title: str, profession: str) -> tuple[str, Invitation]:
+def invite(*, actor: Actor, key: UUID, who: Profile) -> tuple[str, Invitation]:
     """Invite a person to the registrar's hospital: ``(token, invitation)``. The same ``key`` gives the same invitation.
 
     Raises:
@@ -32,14 +33,26 @@ def invite(*, actor: Actor, key: UUID, name: str, title: str, profession: str) -
     """
     actor.require_registrar()
     token = token_of_action("invitation", actor.person_id, key)
-    details = {"name": name, "title": title, "profession": profession}
     fields = {"hospital_id": actor.hospital_id, "created_by_id": actor.person_id, "expires_at": timezone.now() + INVITATION_LASTS}
-    invitation, is_new = Invitation.objects.get_or_create(token_hash=token_hash(token), defaults={**details, **fields})
+    invitation, is_new = Invitation.objects.get_or_create(token_hash=token_hash(token), defaults={**vars(who), **fields})
     if is_new:
-        record(event=Event("identity.invite", actor.agent(), [actor.hospital_id], detail={"profession": profession}))
-    elif details != {field: getattr(invitation, field) for field in details}:
+        record(event=invited(actor, who))
+    elif profile_of(invitation) != who:
         raise Conflict("idempotency.key_reused", "This key was used for a different request.")
     return token, invitation
+
+
+def invited(actor: Actor, who: Profile) -> Event:
+    return Event("identity.invite", actor.agent(), [actor.hospital_id], detail=credentials(who))
+
+
+def profile_of(invitation: Invitation) -> Profile:
+    return Profile(**{field: getattr(invitation, field) for field in Profile.__annotations__})
+
+
+def credentials(who: Profile | Invitation | Person) -> dict[str, str | int | list[str]]:
+    """What a registrar verifies, as codes for the log."""
+    return {"profession": who.profession, "speciality": who.speciality}
 
 
 @transaction.atomic
@@ -74,7 +87,7 @@ def make_link(
 def look_invitation(token: str) -> Invitation:
     """For whoever holds the token; it shows a name, so looking is an event, though nobody is signed in. Raises as ``invitation_of``."""
     invitation = invitation_of(token)
-    record(event=Event("identity.look_invitation", None, [invitation.hospital_id], detail={"profession": invitation.profession}))
+    record(event=Event("identity.look_invitation", None, [invitation.hospital_id], detail=credentials(invitation)))
     return invitation
 
 
@@ -99,6 +112,8 @@ def invitation_of(token: str, *, lock: bool = False) -> Invitation:
     """Raises: NotFound: ``invitation.unknown``. Gone: ``invitation.used``, ``invitation.expired``, ``invitation.withdrawn``."""
     found = Invitation.objects.select_for_update(of=["self"]) if lock else Invitation.objects.all()
     invitation = _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
+    if invitation.withdrawn_at is not None:
+        raise Gone("invitation.withdrawn", "This invitation was withdrawn. Ask for another one.")
     # Asked here and not ended with the membership: a registrar may be inviting in the very moment of leaving.
     active = Membership.objects.filter(person=invitation.created_by_id, hospital=invitation.hospital_id, state=Membership.State.ACTIVE)
     if not active.filter(is_registrar=True).exists():

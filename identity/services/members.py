@@ -20,6 +20,7 @@ from identity.services import statements
 from identity.services.auditors import end_terms
 from identity.services.duty import end_turns
 from identity.services.hospitals import add_generation, own_root, require_keys
+from identity.services.invitations import credentials
 from identity.services.sign_in import end_sign_ins
 
 
@@ -42,7 +43,8 @@ def approve(*, actor: Actor, person_id: UUID, signed: dict[str, bytes]) -> Membe
     add_generation(principal=person.id, kind=PrincipalKey.Kind.USER, statement=statement, row=row)
     membership.state, membership.started_at = Membership.State.ACTIVE, timezone.now()
     membership.save(update_fields=["state", "started_at"])
-    record(event=Event("identity.approve_member", actor.agent(), [actor.hospital_id], subjects={"person": person.pseudonym}))
+    subjects, detail = {"person": person.pseudonym}, credentials(person)
+    record(event=Event("identity.approve_member", actor.agent(), [actor.hospital_id], subjects=subjects, detail=detail))
     ring_after_commit(access.colleagues(actor.hospital_id), {"t": "members"})
     return membership
 

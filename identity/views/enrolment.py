@@ -22,6 +22,8 @@ from identity.services import hospitals, invitations
 from identity.services.enrolment import Enrolment
 from identity.views.sessions import PublicKeySerializer, SessionSerializer, answer_signed_in
 from identity.views.strangers import StrangersView
+from identity.vocabulary import Profession, Speciality
+from wardline_client.protocol import Profile
 
 # The demo prints links that people open when they get to it.
 LONGEST_LINK_MINUTES = 7 * 24 * 60 if settings.MODE == "demo" else 10
@@ -30,7 +32,9 @@ LONGEST_LINK_MINUTES = 7 * 24 * 60 if settings.MODE == "demo" else 10
 class NewInvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     name = serializers.CharField(max_length=120)
     title = serializers.CharField(max_length=60, allow_blank=True)
-    profession = serializers.CharField(max_length=60)
+    profession = serializers.ChoiceField(Profession.choices)
+    speciality = serializers.ChoiceField(Speciality.choices, required=False, allow_blank=True, default="")
+    unit = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
 
 
 class InvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -52,6 +56,8 @@ class LookedInvitationSerializer(serializers.Serializer):  # type: ignore[type-a
     name = serializers.CharField()
     title = serializers.CharField(allow_blank=True)
     profession = serializers.CharField()
+    speciality = serializers.CharField(allow_blank=True)
+    unit = serializers.CharField(allow_blank=True)
     person = serializers.UUIDField(help_text="The id the new person will have.")
 
 
@@ -135,7 +141,8 @@ class InvitationsView(APIView):
     @extend_schema(request=NewInvitationSerializer, responses={201: InvitationSerializer})
     def post(self, request: ActorRequest) -> Response:
         """Invite a person. The same Idempotency-Key gives the same token; it is stored nowhere, so this is no ``@idempotent``."""
-        token, invitation = invitations.invite(actor=request.actor, key=_key(request), **parsed(NewInvitationSerializer, request.data))
+        who = Profile(**parsed(NewInvitationSerializer, request.data))
+        token, invitation = invitations.invite(actor=request.actor, key=_key(request), who=who)
         return Response(InvitationSerializer({"token": token, "expires_at": invitation.expires_at}).data, status=201)
 
 
@@ -146,8 +153,8 @@ class LookInvitationView(StrangersView):
     def post(self, request: AnyonesRequest) -> Response:
         """What an invitation says; looking does not use it up."""
         invitation = invitations.look_invitation(parsed(TokenSerializer, request.data)["token"])
-        fields = {field: getattr(invitation, field) for field in ("hospital", "name", "title", "profession")}
-        return Response(LookedInvitationSerializer({**fields, "person": invitation.person_id}).data)
+        shown = {"hospital": invitation.hospital, "person": invitation.person_id, **vars(invitations.profile_of(invitation))}
+        return Response(LookedInvitationSerializer(shown).data)
 
 
 class LinksView(APIView):

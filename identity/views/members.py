@@ -26,6 +26,8 @@ class PendingSerializer(serializers.Serializer):  # type: ignore[type-arg]
     name = serializers.CharField()
     title = serializers.CharField()
     profession = serializers.CharField()
+    speciality = serializers.CharField()
+    unit = serializers.CharField()
     keys = PendingKeysSerializer()
     profile = Base64UrlField()
     statement = SignedSerializer(help_text="Kind device, signed by the key offered.")
@@ -127,6 +129,8 @@ def _pending(membership: Membership) -> dict[str, Any]:
         "name": person.name,
         "title": person.title,
         "profession": person.profession,
+        "speciality": person.speciality,
+        "unit": person.unit,
         "keys": {"kem": membership.offered_kem, "sign": membership.offered_sign},
         "profile": person.profile,
         "statement": {"h": stated.header, "s": stated.signature},

@@ -50,6 +50,7 @@ def test_a_hospital_is_founded_in_the_browser_and_takes_in_a_colleague(running: 
 
     registrar.tap("invite")
     registrar.page.get_by_test_id("invite-name").fill("Jonas Reuter")
+    registrar.page.get_by_test_id("invite-speciality").select_option("cardiology")
     registrar.tap("invite-make")
     newcomer = phones.empty("reuter")
     join(newcomer, registrar.page.get_by_test_id("link-address").inner_text())

@@ -1,6 +1,7 @@
 """Joining: invitation, passkey and keys on the own device, a registrar's signed word."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -14,7 +15,8 @@ from wardline_client.protocol import Keys, Profile, decode, encode, profile_dige
 from wardline_client.protocol.keys import PrincipalKeys
 from wardline_client.protocol.profiles import make_profile
 
-INVITED = {"name": "Ilse Neumann", "title": "Dr. med.", "profession": "physician"}
+WHO = Profile(name="Ilse Neumann", title="Dr. med.", profession="physician", speciality="cardiology", unit="Station 4")
+INVITED = vars(WHO)
 
 
 class Newcomer:
@@ -27,7 +29,7 @@ class Newcomer:
         self.token = answer.json()["token"]
         self.looked = self.browser.post("invitations/look", {"token": self.token}).json()
         self.id = self.looked["person"]
-        self.profile = make_profile(Profile(**INVITED))
+        self.profile = make_profile(WHO)
 
     def body(self):
 
@@ -74,7 +76,8 @@ def test_joins_waits_and_is_approved(night, newcomer):
 
     waiting = night.kreis.registrar.get("members/pending").json()["results"]
     (entry,) = [row for row in waiting if row["person"] == newcomer.id]
-    assert (entry["name"], decode(entry["keys"]["kem"])) == ("Ilse Neumann", newcomer.keys.kem.public)
+    assert {field: entry[field] for field in INVITED} == INVITED
+    assert decode(entry["keys"]["kem"]) == newcomer.keys.kem.public
 
     assert approve(night.kreis.registrar, newcomer, newcomer.vouched_by(night.kreis.registrar)).status_code == 200
 
@@ -83,6 +86,19 @@ def test_joins_waits_and_is_approved(night, newcomer):
     assert newcomer.id in {person["id"] for person in people}
     assert PrincipalKey.objects.get(principal=newcomer.id).kem_public_key == newcomer.keys.kem.public
     assert night.actions_of(night.kreis)[-3:-1] == ["identity.statement", "identity.approve_member"]
+
+
+def test_the_log_says_what_the_registrar_verified(night, newcomer):
+    newcomer.joins()
+    approve(night.kreis.registrar, newcomer, newcomer.vouched_by(night.kreis.registrar))
+
+    (approved,) = [event for event in night.audit_of(night.kreis) if event.action == "identity.approve_member"]
+    assert approved.detail == {"profession": "physician", "speciality": "cardiology"}
+
+
+@pytest.mark.parametrize("wrong", [{"profession": "wizard"}, {"speciality": "wizardry"}, {"unit": "x" * 121}])
+def test_only_known_professions_and_specialities_are_invited(night, wrong):
+    assert night.kreis.registrar.post("invitations", {**INVITED, **wrong}).status_code == 400
 
 
 def test_registrars_are_rung_when_somebody_waits(night, newcomer, ear):
@@ -155,7 +171,11 @@ def test_a_retried_invitation_is_the_same(night):
 
 
 def spoil_profile(newcomer, body):
-    body["keys"]["profile"] = encode(make_profile(Profile(name="Prof. Impostor", title="Dr. med.", profession="physician")))
+    body["keys"]["profile"] = encode(make_profile(replace(WHO, name="Prof. Impostor")))
+
+
+def spoil_speciality(newcomer, body):
+    body["keys"]["profile"] = encode(make_profile(replace(WHO, speciality="neurosurgery")))
 
 
 def spoil_recovery(newcomer, body):
@@ -197,6 +217,7 @@ def spoil_keys(newcomer, body):
     ("spoil", "refused"),
     [
         (spoil_profile, "profile.not_as_invited"),
+        (spoil_speciality, "profile.not_as_invited"),
         (spoil_recovery, "wraps.recovery_missing"),
         (spoil_unlocking, "wraps.missing"),
         (spoil_kem, "keys.malformed"),

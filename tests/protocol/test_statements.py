@@ -20,7 +20,11 @@ def test_a_statement_is_read_and_verified(case):
     header = case["header"]
     assert SigningKey(seed).sign("sig-statement", sha256(h)) == s
     assert [statement.kind, str(statement.subject), str(statement.by)] == [header["kind"], header["subject"], header["by"]]
-    assert [format_time(statement.at), encode(statement.kid), statement.prev] == [header["at"], header["kid"], header["prev"]]
+    assert [format_time(statement.at), encode(statement.kid), statement.prev and encode(statement.prev)] == [
+        header["at"],
+        header["kid"],
+        header["prev"],
+    ]
     assert list(vars(statement.body)) == list(header["body"])
 
 
@@ -108,6 +112,15 @@ OUTCOMES = {
     "revoked by a colleague in the colleague's own name": "device",
     "a root statement that names another key": "statement.no_chain",
     "subject of two hospitals: the pinned one counts": 1,
+    "stated by a registrar before the office ended": 1,
+    "stated by a former registrar": "statement.no_chain",
+    "stated by a former registrar, the end known before": "statement.no_chain",
+    "stated by somebody who is registrar again": 1,
+    "an office ended by its holder's own key is not ended": 1,
+    "a member of a former partner": "statement.no_chain",
+    "a member of a former partner, the end coming first": "statement.no_chain",
+    "a member of a partner accepted again": 1,
+    "a member of a partner accepted again under another root": "statement.no_chain",
 }
 
 

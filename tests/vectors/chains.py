@@ -44,7 +44,7 @@ class World:
     def __init__(self) -> None:
         self.minute = 0
         self.root = self.say("root", HOSPITAL, statements.Sign(ROOT.public), HOSPITAL, ROOT)
-        self.registrar = self.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, ROOT)
+        self.registrar = self.say("registrar", REGISTRAR, statements.Office(KEYS["registrar"].sign.public), HOSPITAL, ROOT)
         self.adler = self.member(ADLER, "adler")
         self.brandt = self.member(BRANDT, "brandt")
         self.archive = self.registered("archive", ARCHIVE, self.keys("archive"))
@@ -83,9 +83,9 @@ class World:
     def partner_member(self, hospital: UUID = PARTNER, root: SigningKey = OTHER_ROOT) -> list[statements.Statement]:
         """A stranger who is a proper member of the other hospital."""
         key = KEYS["stranger"].sign
-        said = [("root", hospital, statements.Sign(root.public), hospital, root)]
-        said += [("registrar", STRANGER, statements.Sign(key.public), hospital, root)]
-        said += [("member", STRANGER, self.keys("stranger"), STRANGER, key)]  # type: ignore[list-item]
+        said: list[tuple[str, UUID, statements.Body, UUID, SigningKey]] = [("root", hospital, statements.Sign(root.public), hospital, root)]
+        said += [("registrar", STRANGER, statements.Office(key.public), hospital, root)]
+        said += [("member", STRANGER, self.keys("stranger"), STRANGER, key)]
         return [self.say(*words, hospital=hospital) for words in said]
 
 
@@ -93,8 +93,10 @@ def make_statements() -> None:
     world = World()
     named = {"root": world.root, "registrar": world.registrar, "member": world.adler, "archive": world.archive, "role": world.role,
              "device": world.phone, "partner": world.partner,
-             "device-revoked": world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign)}  # fmt: skip
-    seeds = {"root": fixed("root"), "registrar": fixed("root"), "device": None, "device-revoked": None}
+             "device-revoked": world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign),
+             "registrar ended": world.say("registrar", REGISTRAR, statements.Office(None), HOSPITAL, ROOT, world.registrar),
+             "partner ended": world.registered("partner", PARTNER, statements.Partner(None), world.partner)}  # fmt: skip
+    seeds = {"root": fixed("root"), "registrar": fixed("root"), "registrar ended": fixed("root"), "device": None, "device-revoked": None}
     cases = []
     for kind, statement in named.items():
         seed = seeds.get(kind, keys.hkdf(SEEDS["registrar"], b"wardline/1 sign")) or keys.hkdf(SEEDS["adler"], b"wardline/1 sign")
@@ -127,6 +129,8 @@ def make_statements() -> None:
             header_case("key not canonical", {"body": member["body"] | {"sign": "A" * 42 + "B"}}, member, "encoding.not_canonical"),
             header_case("by without kid", {"by": [member["by"][0]]}, member),
             header_case("eligible twice", {"body": role["body"] | {"eligible": [str(ADLER)] * 2}}, role),
+            header_case("a root without a key", {"kind": "root", "body": {"sign": None}}, member),
+            header_case("a partner's root too short", {"kind": "partner", "body": {"root": "AAAA"}}, member),
             header_case("unknown reason", {"body": revoked["body"] | {"reason": "bored"}}, revoked),
         ],
     )  # fmt: skip
@@ -147,16 +151,25 @@ def make_directory() -> None:
     of_third = [*world.partner_member(), partner_partner, *third_member(world, third)]
     own_revoke = world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign)
     forged = statements.parse_statement(world.brandt.h, flip(world.brandt.s))
-    not_by_root = world.say("registrar", ADLER, statements.Sign(KEYS["adler"].sign.public), HOSPITAL, KEYS["registrar"].sign)
+    not_by_root = world.say("registrar", ADLER, statements.Office(KEYS["adler"].sign.public), HOSPITAL, KEYS["registrar"].sign)
     self_made = SigningKey(fixed("self-made root"))
 
-    next_registrar = world.say("registrar", REGISTRAR, statements.Sign(KEYS["stranger"].sign.public), HOSPITAL, ROOT, world.registrar)
+    next_registrar = world.say("registrar", REGISTRAR, statements.Office(KEYS["stranger"].sign.public), HOSPITAL, ROOT, world.registrar)
     by_former = world.member(STRANGER, "stranger")
     by_present = world.say("member", STRANGER, world.keys("stranger"), REGISTRAR, KEYS["stranger"].sign)
+    end_office = world.say("registrar", REGISTRAR, statements.Office(None), HOSPITAL, ROOT, world.registrar)
+    after_office = world.member(STRANGER, "stranger")
+    again_office = world.say("registrar", REGISTRAR, statements.Office(KEYS["registrar"].sign.public), HOSPITAL, ROOT, end_office)
+    by_again = world.member(STRANGER, "stranger")
+    own_end = world.say("registrar", REGISTRAR, statements.Office(None), REGISTRAR, KEYS["registrar"].sign, world.registrar)
+    of_partner = world.partner_member()
+    parted = world.registered("partner", PARTNER, statements.Partner(None), world.partner)
+    partner_again = world.registered("partner", PARTNER, statements.Partner(OTHER_ROOT.public), parted)
+    new_root = world.registered("partner", PARTNER, statements.Partner(third.public), parted)
     across = world.say("member", uuid("y"), world.keys("brandt"), STRANGER, KEYS["stranger"].sign)
     own_name = world.say("device-revoked", PHONE, statements.Revocation(BRANDT, "lost"), BRANDT, KEYS["brandt"].sign)
     other_key = world.say("root", HOSPITAL, statements.Sign(self_made.public), HOSPITAL, ROOT)
-    by_other_key = world.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, self_made)
+    by_other_key = world.say("registrar", REGISTRAR, statements.Office(KEYS["registrar"].sign.public), HOSPITAL, self_made)
 
     def ask(name: str, said: list[statements.Statement], principal: UUID | None = None, device: UUID | None = None) -> dict[str, object]:
         case: dict[str, object] = {"name": name, "pins": {HOSPITAL: ROOT.public}}
@@ -208,6 +221,15 @@ def make_directory() -> None:
         ask("revoked by a colleague in the colleague's own name", [*everything, own_name], device=PHONE),
         ask("a root statement that names another key", [other_key, by_other_key, *world.all[2:]], ADLER),
         ask("subject of two hospitals: the pinned one counts", [*everything, *twice], STRANGER),
+        ask("stated by a registrar before the office ended", [*everything, end_office], ADLER),
+        ask("stated by a former registrar", [*everything, end_office, after_office], STRANGER),
+        ask("stated by a former registrar, the end known before", [*world.all[:2], end_office, *world.all[2:], after_office], STRANGER),
+        ask("stated by somebody who is registrar again", [*everything, end_office, again_office, by_again], STRANGER),
+        ask("an office ended by its holder's own key is not ended", [*everything, own_end, after_office], STRANGER),
+        ask("a member of a former partner", [*everything, *of_partner, parted], STRANGER),
+        ask("a member of a former partner, the end coming first", [*everything, parted, *of_partner], STRANGER),
+        ask("a member of a partner accepted again", [*everything, *of_partner, parted, partner_again], STRANGER),
+        ask("a member of a partner accepted again under another root", [*everything, parted, new_root, *world.partner_member()], STRANGER),
     ]  # fmt: skip
     write("directory", statements=entries, directories=cases)
 
@@ -229,12 +251,15 @@ def answer_of(said: list[statements.Statement], principal: UUID | None, device: 
 def of_another_root(root: SigningKey) -> list[statements.Statement]:
     world = World()
     own_root = world.say("root", HOSPITAL, statements.Sign(root.public), HOSPITAL, root)
-    registrar = world.say("registrar", REGISTRAR, statements.Sign(KEYS["registrar"].sign.public), HOSPITAL, root)
+    registrar = world.say("registrar", REGISTRAR, statements.Office(KEYS["registrar"].sign.public), HOSPITAL, root)
     return [own_root, registrar, *world.all[2:]]
 
 
 def third_member(world: World, root: SigningKey) -> list[statements.Statement]:
     person, who = uuid("third member"), KEYS["brandt"].sign
-    said = [("root", THIRD, statements.Sign(root.public), THIRD, root), ("registrar", person, statements.Sign(who.public), THIRD, root)]
-    said += [("member", person, world.keys("brandt"), person, who)]  # type: ignore[list-item]
+    said: list[tuple[str, UUID, statements.Body, UUID, SigningKey]] = [
+        ("root", THIRD, statements.Sign(root.public), THIRD, root),
+        ("registrar", person, statements.Office(who.public), THIRD, root),
+        ("member", person, world.keys("brandt"), person, who),
+    ]
     return [world.say(*words, hospital=THIRD) for words in said]

@@ -113,7 +113,7 @@ def make_links() -> None:
 
 
 def make_profiles() -> None:
-    profile = profiles.Profile(name="Dr. Ada Adler", title="Oberärztin", profession="physician", unit="")
+    profile = profiles.Profile(name="Dr. Ada Adler", title="Oberärztin", profession="physician", speciality="anaesthesia", unit="")
     p = profiles.make_profile(profile, fixed("salt", 16))
     case = {"bytes": p, "digest": profiles.profile_digest(p)}
     write(
@@ -123,6 +123,7 @@ def make_profiles() -> None:
             {"name": "other name", **case, "bytes": p.replace(b"Ada", b"Eva"), "error": "statement.no_chain"},
             {"name": "other digest", **case, "digest": flip(case["digest"]), "error": "statement.no_chain"},
             {"name": "unknown member", "bytes": p[:-1] + b',"x":1}', "error": "header.unknown_member"},
+            {"name": "without a speciality", "bytes": p.replace(b'"speciality":"anaesthesia",', b""), "error": "header.malformed"},
             {"name": "short salt", "bytes": p.replace(encode(fixed("salt", 16)).encode(), b"AAAA"), "error": "header.malformed"},
         ],
     )  # fmt: skip

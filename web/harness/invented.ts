@@ -31,8 +31,8 @@ const HOSPITALS = [
 ] as const;
 
 function directory(): DirectoryView {
-  const person = (id: string, hospital: string, name: string, profession = "physician", unit = "") => ({
-    id, hospital, kind: "human" as const, isRegistrar: id === "p-reg", name, title: profession === "physician" ? "Dr." : "", profession, unit, isProved: true, fingerprint: FINGERPRINT,
+  const person = (id: string, hospital: string, name: string, profession = "physician", unit = "", speciality = profession === "physician" ? "anaesthesia" : "") => ({
+    id, hospital, kind: "human" as const, isRegistrar: id === "p-reg", name, title: profession === "physician" ? "Dr." : "", profession, speciality, unit, isProved: true, fingerprint: FINGERPRINT,
   });
   return {
     hospitals: HOSPITALS.map(([id, name, city]) => ({ id, slug: id, name, city, latitude: 50, longitude: 9 })),
@@ -218,11 +218,11 @@ export function inventedWardline(query: URLSearchParams): Port {
   return {
     session, connection: new Cell((query.get("connection") ?? "live") as "live"), waiting: new Cell(Number(query.get("waiting") ?? 0)), directory: new Cell(directory()), clockSkew: 0,
     conversations: new Cell(isEmpty ? [] : conversations(side === "registrar" ? "destination" : side)), requests: requestsCell, board: boardCell, duty,
-    pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", fingerprint: FINGERPRINT }] : []),
+    pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", fingerprint: FINGERPRINT }] : []),
     devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
     messages: (conversation) => new Cell(isEmpty ? [] : messages(conversation, me)),
     refresh: async () => undefined, start: async () => undefined,
-    lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", person: "p-new" }; },
+    lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", person: "p-new" }; },
     join: async () => { await done(); session.set({ ...session.value, phase: "pending" }); return { recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", fingerprint: FINGERPRINT }; },
     beginFounding: async () => { await done(); return { token: "t", hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, person: "p-new", root: new Uint8Array(16), rootCode: "3NZ8P-7K2QM-BH5RD-9XW4T-FVJ6C1", rootFingerprint: FINGERPRINT, recovery: new Uint8Array(16), recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1" }; },
     found: done, acceptLink: done, unlock: done, recover: done, lock: () => session.set({ ...session.value, phase: "locked" }), signOut: done, wipe: done,

@@ -39,6 +39,7 @@ from wardline_client.protocol.signing import kid
 from wardline_client.protocol.statements import (
     DeviceKey,
     Keys,
+    Office,
     Partner,
     Revocation,
     RoleKeys,
@@ -59,6 +60,7 @@ __all__ = [
     "Keys",
     "MessageHeader",
     "Offer",
+    "Office",
     "Partner",
     "Principal",
     "Profile",

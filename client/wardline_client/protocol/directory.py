@@ -6,6 +6,8 @@ about anything else is answered by an error, never by a key. The order statement
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import zip_longest
 from typing import Final, NamedTuple, cast
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from wardline_client.protocol.signing import kid
 from wardline_client.protocol.statements import (
     DeviceKey,
     Keys,
+    Office,
     Partner,
     Revocation,
     RoleKeys,
@@ -131,7 +134,7 @@ class Directory:
         """The public key that ``by`` names, if its owner may make this statement."""
         hospital = statement.hospital
         if statement.kind == "root":
-            candidates = [self._root(hospital)] if statement.by == hospital == statement.subject else []
+            candidates = self._roots(statement) if statement.by == hospital == statement.subject else []
             candidates = [key for key in candidates if statement.body == Sign(key)]
         elif statement.kind == "registrar":
             candidates = self._keys("root", hospital, statement) if statement.by == hospital else []
@@ -144,14 +147,17 @@ class Directory:
                 return key
         raise ProtocolError("statement.no_chain", f"{statement.kind} by {statement.by}")
 
-    def _root(self, hospital: UUID) -> bytes:
+    def _roots(self, statement: Statement) -> list[bytes]:
+        """Roots that hold for ``statement``: the pinned one; a partner's, and a former one for what is older than its end."""
+        hospital = statement.hospital
         if hospital in self._pins:
-            return self._pins[hospital]
+            return [self._pins[hospital]]
         line = self._lines.get(("partner", hospital))
         # One step: only what a pinned hospital says about a partner counts, not what a partner says about another.
         if line is None or line.forked or line.statements[-1].hospital not in self._pins:
-            raise ProtocolError("statement.no_chain", f"no root for {hospital}")
-        return cast(Partner, line.statements[-1].body).root
+            return []
+        said = _in_force(line.statements, statement.at)
+        return [entry.body.root for entry in said if isinstance(entry.body, Partner) and entry.body.root is not None]
 
     def _owner_keys(self, statement: Statement) -> list[bytes]:
         """Keys that may sign a ``device`` or ``device-revoked`` statement."""
@@ -167,14 +173,9 @@ class Directory:
         line = self._lines.get((kind, subject))
         if line is None or line.forked:
             return []
-        successors: list[Statement | None] = [*line.statements[1:], None]
-        return [
-            known.body.sign
-            for known, successor in zip(line.statements, successors, strict=True)
-            if isinstance(known.body, Sign | Keys)
-            and known.hospital == statement.hospital
-            and (successor is None or statement.at < successor.at)
-        ]
+        said = [entry for entry in _in_force(line.statements, statement.at) if entry.hospital == statement.hospital]
+        keys = [entry.body.sign for entry in said if isinstance(entry.body, Sign | Office | Keys)]
+        return [key for key in keys if key is not None]
 
     def latest(self, kind: str, subject: UUID) -> Statement | None:
         """The statement that holds, ``None`` if there is none; raises ``statement.fork``."""
@@ -199,6 +200,8 @@ class Directory:
         if len(found) != 1:
             raise ProtocolError("statement.no_chain", f"principal {subject}")
         (entry,) = found
+        if not self.is_trusted(entry.hospital):
+            raise ProtocolError("statement.no_chain", f"{entry.hospital} is no partner any more")
         body = cast(Keys | RoleKeys, entry.body)
         return Principal(
             kind=entry.kind,
@@ -241,8 +244,21 @@ class Directory:
             revoked = None
         return Device(id=device, principal=entry.body.principal, sign=entry.body.sign, revoked=revoked)
 
+    def is_trusted(self, hospital: UUID) -> bool:
+        """Whether keys of this hospital are believed now: it is pinned, or a partner whose partnership has not ended."""
+        if hospital in self._pins:
+            return True
+        said = self.latest("partner", hospital)
+        return said is not None and said.hospital in self._pins and cast(Partner, said.body).root is not None
+
     def is_registrar(self, person: UUID) -> bool:
-        return self.latest("registrar", person) is not None
+        said = self.latest("registrar", person)
+        return said is not None and cast(Office, said.body).sign is not None
+
+
+def _in_force(line: list[Statement], at: datetime) -> list[Statement]:
+    """What holds for something said at ``at``: the latest, and a former one until the ``at`` of the one that replaced it."""
+    return [entry for entry, successor in zip_longest(line, line[1:]) if successor is None or at < successor.at]
 
 
 def _may_follow(latest: Statement, statement: Statement) -> bool:

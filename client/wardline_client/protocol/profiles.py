@@ -11,7 +11,7 @@ from wardline_client.protocol.encoding import Members, encode, parse_object, sha
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.keys import labelled
 
-_NAMES: Final = ("salt", "name", "title", "profession", "unit")
+_NAMES: Final = ("salt", "name", "title", "profession", "speciality", "unit")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Profile:
     name: str
     title: str = ""
     profession: str = ""
+    speciality: str = ""
     unit: str = ""
 
 
@@ -29,6 +30,7 @@ def make_profile(profile: Profile, salt: bytes | None = None) -> bytes:
         "name": profile.name,
         "title": profile.title,
         "profession": profile.profession,
+        "speciality": profile.speciality,
         "unit": profile.unit,
     }
     return to_json(members)

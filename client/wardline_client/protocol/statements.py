@@ -26,6 +26,8 @@ from wardline_client.protocol.hpke import PUBLIC_KEY_LENGTH
 from wardline_client.protocol.signing import SigningKey, verify
 
 KINDS: Final = frozenset({"root", "registrar", "member", "device", "device-revoked", "role", "archive", "partner"})
+# What can be taken back: ``null`` in place of the key ends it.
+ENDABLE: Final = frozenset({"registrar", "partner"})
 REASONS: Final = frozenset({"lost", "stolen", "replaced", "left", "other"})
 MAX_ELIGIBLE: Final = 512
 _NAMES: Final = ("kind", "hospital", "subject", "prev", "at", "by", "body")
@@ -34,9 +36,16 @@ _LABEL: Final = "sig-statement"
 
 @dataclass(frozen=True)
 class Sign:
-    """Body of ``root`` and ``registrar``: an Ed25519 public key."""
+    """Body of ``root``: an Ed25519 public key."""
 
     sign: bytes
+
+
+@dataclass(frozen=True)
+class Office:
+    """Body of ``registrar``: the Ed25519 public key of who may sign for the hospital, or ``None``: the office has ended."""
+
+    sign: bytes | None
 
 
 @dataclass(frozen=True)
@@ -77,12 +86,12 @@ class Revocation:
 
 @dataclass(frozen=True)
 class Partner:
-    """Body of ``partner``: another hospital's root public key."""
+    """Body of ``partner``: another hospital's root public key, or ``None``: the partnership has ended."""
 
-    root: bytes
+    root: bytes | None
 
 
-Body = Sign | Keys | RoleKeys | DeviceKey | Revocation | Partner
+Body = Sign | Office | Keys | RoleKeys | DeviceKey | Revocation | Partner
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,6 @@ def _eligible(members: Members, name: str) -> tuple[UUID, ...]:
 _FIELDS: Final[Mapping[str, Callable[[Members, str], object]]] = MappingProxyType(
     {
         "sign": _binary(32),
-        "root": _binary(32),
         "profile": _binary(32),
         "kem": _binary(PUBLIC_KEY_LENGTH),
         "generation": lambda members, name: members.integer(name, least=1),
@@ -132,7 +140,7 @@ _FIELDS: Final[Mapping[str, Callable[[Members, str], object]]] = MappingProxyTyp
 _BODIES: Final[Mapping[str, Callable[..., Body]]] = MappingProxyType(
     {
         "root": Sign,
-        "registrar": Sign,
+        "registrar": Office,
         "member": Keys,
         "archive": Keys,
         "role": RoleKeys,
@@ -170,6 +178,8 @@ def _parse_body(kind: str, values: dict[str, object]) -> Body:
     make = _BODIES[kind]
     names = tuple(make.__annotations__)
     members = Members(values, names)
+    if kind in ENDABLE:
+        return make(*(members.optional_binary(name, 32) for name in names))
     return make(*(_FIELDS[name](members, name) for name in names))
 
 

@@ -115,8 +115,8 @@ export class Directory {
     const { hospital, by } = statement;
     switch (statement.kind) {
       case "root": {
-        const root = this.#root(hospital);
-        return by === hospital && statement.subject === hospital && equal(statement.body.sign, root) ? [root] : [];
+        const { sign } = statement.body;
+        return by === hospital && statement.subject === hospital ? this.#roots(statement).filter((root) => equal(sign, root)) : [];
       }
       case "registrar":
         return by === hospital ? this.#keys("root", hospital, statement) : [];
@@ -129,16 +129,14 @@ export class Directory {
     }
   }
 
-  #root(hospital: string): Bytes {
+  /** Roots that hold for `statement`: the pinned one; of a partner the accepted one, and a former one for what is older than its end. */
+  #roots({ hospital, at }: Statement): Bytes[] {
     const pinned = this.#pins.get(hospital);
-    if (pinned) return pinned;
+    if (pinned) return [pinned];
     const line = this.#lines.get(lineId("partner", hospital));
-    const latest = line?.statements.at(-1);
     // One step: only what a pinned hospital says about a partner counts, not what a partner says about another.
-    if (latest?.kind !== "partner" || line?.isForked || !this.#pins.has(latest.hospital)) {
-      throw new ProtocolError("statement.no_chain", `no root for ${hospital}`);
-    }
-    return latest.body.root;
+    if (!line || line.isForked || !this.#pins.has(line.statements.at(-1)?.hospital ?? "")) return [];
+    return inForce(line, at).flatMap(({ body }) => ("root" in body && body.root ? [body.root] : []));
   }
 
   #ownerKeys(statement: Statement): Bytes[] {
@@ -149,11 +147,8 @@ export class Directory {
   #keys(kind: StatementKind, subject: string, statement: Statement): Bytes[] {
     const line = this.#lines.get(lineId(kind, subject));
     if (!line || line.isForked) return [];
-    return line.statements.flatMap((known, i) => {
-      const successor = line.statements[i + 1];
-      const holds = known.hospital === statement.hospital && (!successor || statement.at < successor.at);
-      return holds && "sign" in known.body ? [known.body.sign] : [];
-    });
+    const said = inForce(line, statement.at).filter(({ hospital }) => hospital === statement.hospital);
+    return said.flatMap(({ body }) => ("sign" in body && body.sign ? [body.sign] : []));
   }
 
   /** The statement that holds, or null. Throws `statement.fork`. */
@@ -169,6 +164,7 @@ export class Directory {
     const [statement] = found;
     if (!statement || found.length !== 1) throw new ProtocolError("statement.no_chain", `principal ${id}`);
     const { kind, hospital, body } = statement;
+    if (!this.isTrusted(hospital)) throw new ProtocolError("statement.no_chain", `${hospital} is no partner any more`);
     const { generation, kem, profile } = body;
     const sign = "sign" in body ? body.sign : null;
     return { kind, id, hospital, generation, kem, sign, profile, eligible: "eligible" in body ? body.eligible : [], statement };
@@ -201,9 +197,24 @@ export class Directory {
     });
   }
 
-  isRegistrar(person: string): boolean {
-    return this.latest("registrar", person) !== null;
+  /** Whether keys of this hospital are believed now: it is pinned, or a partner whose partnership has not ended. */
+  isTrusted(hospital: string): boolean {
+    if (this.#pins.has(hospital)) return true;
+    const said = this.latest("partner", hospital);
+    return !!said?.body.root && this.#pins.has(said.hospital);
   }
+
+  isRegistrar(person: string): boolean {
+    return !!this.latest("registrar", person)?.body.sign;
+  }
+}
+
+/** What holds for something said at `at`: the latest, and a former one until the `at` of the one that replaced it. */
+function inForce({ statements }: Line, at: string): Statement[] {
+  return statements.filter((_, i) => {
+    const successor = statements[i + 1];
+    return !successor || at < successor.at;
+  });
 }
 
 function lineId(kind: StatementKind, subject: string): string {

@@ -11,13 +11,15 @@ export interface Profile {
   name: string;
   title: string;
   profession: string;
+  /** A code, or empty: not every profession has one. */
+  speciality: string;
   unit: string;
 }
 
 /** Profile bytes; the salt keeps the digest from being guessed once the name is erased. */
 export function makeProfile(profile: Profile, salt: Bytes = random(16)): Bytes {
-  const { name, title, profession, unit } = profile;
-  return headerBytes({ salt: b64u(salt), name, title, profession, unit });
+  const { name, title, profession, speciality, unit } = profile;
+  return headerBytes({ salt: b64u(salt), name, title, profession, speciality, unit });
 }
 
 export async function profileDigest(profile: Bytes): Promise<Bytes> {
@@ -32,6 +34,7 @@ export async function openProfile(profile: Bytes, digest?: Bytes): Promise<Profi
     name: text,
     title: text,
     profession: text,
+    speciality: text,
     unit: text,
   });
   return read;

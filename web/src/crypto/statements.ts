@@ -22,13 +22,15 @@ export interface RoleBody { generation: number; kem: Bytes; profile: Bytes; elig
 /** The members of `body`, kind by kind. */
 export interface Bodies {
   root: { sign: Bytes };
-  registrar: { sign: Bytes };
+  /** Null: the office has ended. */
+  registrar: { sign: Bytes | null };
   member: KeysBody;
   archive: KeysBody;
   role: RoleBody;
   device: { principal: string; sign: Bytes };
   "device-revoked": { principal: string; reason: RevocationReason };
-  partner: { root: Bytes };
+  /** Null: the partnership has ended. */
+  partner: { root: Bytes | null };
 }
 export type StatementKind = keyof Bodies;
 
@@ -57,13 +59,13 @@ const signOnly = object<{ sign: Bytes }>({ sign: bytes(32) });
 
 const BODIES: { [K in StatementKind]: Check<Bodies[K]> } = {
   root: signOnly,
-  registrar: signOnly,
+  registrar: object<Bodies["registrar"]>({ sign: nullable(bytes(32)) }),
   member: keys,
   archive: keys,
   role: object<RoleBody>({ generation: integer(1), kem: bytes(KEM_PUBLIC_BYTES), profile: bytes(32), eligible }),
   device: object<Bodies["device"]>({ principal: uuid, sign: bytes(32) }),
   "device-revoked": object<Bodies["device-revoked"]>({ principal: uuid, reason: oneOf(...REVOCATION_REASONS) }),
-  partner: object<Bodies["partner"]>({ root: bytes(32) }),
+  partner: object<Bodies["partner"]>({ root: nullable(bytes(32)) }),
 };
 
 interface Header {

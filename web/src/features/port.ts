@@ -9,12 +9,12 @@ import type { Registry } from "../sync/registry";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
-  FigureReport, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
+  FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
   SingleBed,
 } from "../sync/types";
 
 export type { Founder, Founding };
-export interface Invitation { hospital: { id: string; name: string }; name: string; title: string; profession: string; person: string }
+export interface Invitation extends Invitee { hospital: { id: string; name: string }; person: string }
 export interface Address { address: string; expiresAt: string }
 export interface Picture { blob: Blob; width: number; height: number }
 export interface Identity { family: string; given: string; birthDate: string; sex: "female" | "male" | "other" | "unknown"; note: string }
@@ -93,7 +93,7 @@ export interface Port {
   saveChain(chain: EscalationChain): Promise<EscalationChain>;
   loadSettings(): Promise<Settings>;
   setQuietHours(from: string | null, until: string | null): Promise<Settings>;
-  createInvitation(member: { name: string; title: string; profession: string }): Promise<Address>;
+  createInvitation(member: Invitee): Promise<Address>;
   approveMember(person: string): Promise<unknown>;
   endMembership(person: string): Promise<unknown>;
   makeRecovery(person: string): Promise<Address>;

@@ -75,6 +75,12 @@ export const transport = look(TRANSPORTS);
 export const reason = look(REASONS);
 export const failure = look(FAILURES);
 export const profession = look(PROFESSIONS);
+export const PROFESSION_CODES = Object.keys(PROFESSIONS);
+
+/** What somebody is, as a registrar verified it: "Ärztin/Arzt, Anästhesie". */
+export function calling(person: { profession: string; speciality: string }): string {
+  return [profession(person.profession), person.speciality && speciality(person.speciality)].filter(Boolean).join(", ");
+}
 
 /** "Intensiv, High Care": the need in one line, most important first. */
 export function need(request: { category: string; capabilities: string[]; age_band: string; sex: string }): string[] {

@@ -5,7 +5,7 @@
  * follows it in the fragment.
  */
 import {
-  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, parseRecoveryCode, type PrincipalKeys,
+  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, parseRecoveryCode, type PrincipalKeys, type Profile,
   principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, unwrapSeed, type WrapKind, wrapSeed,
 } from "../crypto";
 import type { AccountRow, DeviceRow } from "../store";
@@ -13,11 +13,8 @@ import { type Api, ApiError } from "./api";
 import { createPasskey, type OptionsJson, type Passkey } from "./passkeys";
 import type { SessionWire } from "./wire";
 
-export interface InvitationLook {
+export interface InvitationLook extends Profile {
   hospital: { id: string; name: string };
-  name: string;
-  title: string;
-  profession: string;
   person: string;
 }
 
@@ -53,7 +50,7 @@ export async function join(api: Api, address: string, label: string): Promise<En
   const passkey = await passkeyFor(api, token, "join");
   const { device, wire } = await makeDevice(belonging, passkey, label);
   const recovery = random(16);
-  const { name, title, profession } = look;
+  const { name, title, profession, speciality, unit } = look;
   const session = await enrol(api, {
     token,
     purpose: "join",
@@ -64,7 +61,7 @@ export async function join(api: Api, address: string, label: string): Promise<En
     keys: {
       kem: b64u(keys.kem.publicKey),
       sign: b64u(keys.sign.publicKey),
-      profile: b64u(makeProfile({ name, title, profession, unit: "" })),
+      profile: b64u(makeProfile({ name, title, profession, speciality, unit })),
     },
   });
   const account = accountOf(belonging, look.hospital.name, root, passkey.id, session);

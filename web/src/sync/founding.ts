@@ -42,7 +42,7 @@ export async function found(api: Api, founding: Founding, { name, title, profess
   const [seed, root] = [random(32), await rootKey(founding.root)];
   const keys = await principalKeys(seed);
   const belonging = { person, hospital: hospital.id, seed, keys };
-  const profile = makeProfile({ name, title, profession, unit: "" });
+  const profile = makeProfile({ name, title, profession, speciality: "", unit: "" });
   const passkey = await passkeyFor(api, token, "setup");
   const { device, wire } = await makeDevice(belonging, passkey, label);
   const state = stater(hospital.id);

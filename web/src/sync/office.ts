@@ -12,7 +12,7 @@ import type { Ground } from "./epochs";
 import { generationsOf } from "./keyring";
 import { Value } from "./observable";
 import { onlyProtocol } from "./trust";
-import type { DeviceInfo, Duty, EscalationChain, PendingMember, Settings } from "./types";
+import type { DeviceInfo, Duty, EscalationChain, Invitee, PendingMember, Settings } from "./types";
 import type { DutyWire, PendingMemberWire, Results } from "./wire";
 
 export interface Address { address: string; expiresAt: string }
@@ -125,7 +125,7 @@ export class Office {
     return { address: location.origin + formatRecovery(token, this.#root), expiresAt: expires_at };
   }
 
-  async createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {
+  async createInvitation(member: Invitee): Promise<Address> {
     const { token, expires_at } = await this.#ground.api.post<{ token: string; expires_at: string }>("/invitations", member);
     return { address: location.origin + formatInvitation(token, this.#root), expiresAt: expires_at };
   }
@@ -135,8 +135,8 @@ export class Office {
     this.#shown = new Map(results.map((member) => [member.person, member]));
     const shown = results.map(async ({ person, keys, profile }): Promise<PendingMember> => {
       // The name to approve is the one in the bytes that will be signed, whatever the server writes beside them.
-      const { name, title, profession } = await openProfile(unb64u(profile));
-      return { person, name, title, profession, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)) };
+      const said = await openProfile(unb64u(profile));
+      return { person, ...said, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)) };
     });
     this.pending.set(await Promise.all(shown));
   }

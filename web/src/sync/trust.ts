@@ -88,7 +88,7 @@ export class Trust {
         hospital,
         kind,
         isRegistrar: is_registrar && this.directory.isRegistrar(id),
-        ...(proved ?? { name: "", title: "", profession: "", unit: "" }),
+        ...(proved ?? { name: "", title: "", profession: "", speciality: "", unit: "" }),
         isProved: proved !== null,
         fingerprint: principal?.sign ? await fingerprint(principal.kem, principal.sign) : null,
       };

@@ -65,6 +65,8 @@ export interface Person {
   name: string;
   title: string;
   profession: string;
+  /** A code, or empty. */
+  speciality: string;
   unit: string;
   /** The chain to a pinned root held, and the name is the one that was signed. Else `name` is empty and nothing is sealed to them. */
   isProved: boolean;
@@ -362,8 +364,13 @@ export interface PendingMember {
   name: string;
   title: string;
   profession: string;
+  speciality: string;
+  unit: string;
   fingerprint: string;
 }
+
+/** Who is invited, and as what: what a registrar verifies. */
+export interface Invitee { name: string; title: string; profession: string; speciality: string; unit: string }
 
 export interface DeviceInfo {
   id: string;

@@ -21,7 +21,7 @@ import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  EscalationChain, FigureHistory, FigureReport, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
+  EscalationChain, FigureHistory, FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
   SessionState, Settings, SingleBed,
 } from "./types";
 
@@ -275,7 +275,7 @@ export class Wardline {
     return this.#in.office.makeLink();
   }
 
-  async createInvitation(member: { name: string; title: string; profession: string }): Promise<Address> {
+  async createInvitation(member: Invitee): Promise<Address> {
     return this.#in.office.createInvitation(member);
   }
 

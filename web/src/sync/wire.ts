@@ -61,6 +61,8 @@ export interface PendingMemberWire {
   name: string;
   title: string;
   profession: string;
+  speciality: string;
+  unit: string;
   keys: { kem: string; sign: string };
   profile: string;
 }

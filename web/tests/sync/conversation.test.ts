@@ -231,7 +231,7 @@ describe("what is not believed", () => {
   });
 
   test("a name other than the one that was signed", async () => {
-    Object.assign(world.people[1] ?? {}, { profile: b64u(utf8('{"salt":"AAAAAAAAAAAAAAAAAAAAAA","name":"Dr. Falsch","title":"","profession":"","unit":""}')) });
+    Object.assign(world.people[1] ?? {}, { profile: b64u(utf8('{"salt":"AAAAAAAAAAAAAAAAAAAAAA","name":"Dr. Falsch","title":"","profession":"","speciality":"","unit":""}')) });
     await adlers.refreshDirectory();
     expect(adlers.ground.trust.view.value.people.map(({ name }) => name)).toEqual(["Dr. Adler", ""]);
   });

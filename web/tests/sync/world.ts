@@ -63,7 +63,7 @@ export class World {
   /** A member the registrar vouches for, with one device; `isProved` false: the server lists them, nobody signed. */
   async member(name: string, isProved = true): Promise<Somebody> {
     const made = await this.somebody();
-    made.profile = makeProfile({ name, title: "", profession: "physician", unit: "" });
+    made.profile = makeProfile({ name, title: "", profession: "physician", speciality: "", unit: "" });
     const { kem, sign } = made.keys;
     if (isProved) {
       const keys = { generation: 1, kem: kem.publicKey, sign: sign.publicKey, profile: await profileDigest(made.profile) };
@@ -76,7 +76,7 @@ export class World {
 
   async role(name: string, holder: Somebody): Promise<{ id: string; seed: Bytes }> {
     const made = { id: crypto.randomUUID(), seed: random(32) };
-    const profile = makeProfile({ name, title: "", profession: "", unit: "" });
+    const profile = makeProfile({ name, title: "", profession: "", speciality: "", unit: "" });
     const { kem } = await principalKeys(made.seed);
     const body = { generation: 1, kem: kem.publicKey, profile: await profileDigest(profile), eligible: [holder.id] };
     await this.state("role", made.id, body, this.registrar.id, this.registrar.keys.sign);
