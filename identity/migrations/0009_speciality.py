@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0006_idle_lock_in_bounds"),
+        ("identity", "0008_role_seal_kid"),
     ]
 
     operations = [
