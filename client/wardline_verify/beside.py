@@ -37,9 +37,9 @@ class Line:
             said = (datetime.fromisoformat(event["at"]), event["action"], event["outcome"], event["agent"]["person"])
             known = json.loads(opening) if opening is not None else {}
             names = {None, known.get("name") or None, " ".join(filter(None, (known.get("title"), known.get("name")))) or None}
-        except (KeyError, TypeError, ValueError, AttributeError):
+            return said == (self.at, self.action, self.outcome, self.person) and self.name in names
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return False
-        return said == (self.at, self.action, self.outcome, self.person) and self.name in names
 
 
 class Beside:
@@ -82,7 +82,7 @@ def lines(file: Iterable[bytes]) -> Iterator[Line]:
     read = _resources if first.startswith(b"{") else _rows
     try:
         yield from read(_again(first, parts))
-    except (KeyError, TypeError, ValueError, IndexError, StopIteration, RecursionError, AttributeError, csv.Error) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, StopIteration, RecursionError, AttributeError, csv.Error) as error:
         raise Unusable("bad_events", type(error).__name__) from None
 
 

@@ -19,6 +19,7 @@ from wardline_verify.tree import Tree, leaf_hash
 
 FORMAT = "wardline-audit/1"
 AT_MOST = 20  # findings of a kind: the first ones tell, and memory stays what it is
+OUTCOMES = ("success", "refused", "failed")
 
 
 class Verdict(IntEnum):
@@ -136,7 +137,7 @@ class _Reader:
         index = members.get("index")
         height = _height(members)
         count = 1 << height
-        if index != self.next_index or self.next_index % count or self.next_index + count > checkpoint.size:
+        if type(index) is not int or index != self.next_index or self.next_index % count or self.next_index + count > checkpoint.size:
             self.report.find(Verdict.TAMPERED, "gap", f"{self.next_index} / {index}")
             return False
         if "leaf" in members:
@@ -172,7 +173,7 @@ class _Reader:
             self.report.find(Verdict.UNUSABLE, "unreadable_leaf", self.next_index)
             return
         self.report.first_at, self.report.last_at = self.report.first_at or event["at"], event["at"]
-        self.report.outcomes[event["outcome"]] += 1
+        self.report.outcomes[event["outcome"] if event["outcome"] in OUTCOMES else "other"] += 1
         if event["action"] == "privacy.erased":
             self.erased.update(_named_erased(event))
         if self.beside:
@@ -261,16 +262,23 @@ def _event(leaf: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(event, dict) or event.get("v") != 1:
         return None
-    event.setdefault("commitments", {})
-    are_texts = all(isinstance(event.get(name), str) for name in ("at", "action", "outcome"))
-    return event if are_texts and isinstance(event["commitments"], dict) else None
+    committed = event.setdefault("commitments", {})
+    if not isinstance(committed, dict):
+        return None
+    texts = [event.get("at"), event.get("action"), event.get("outcome"), *committed, *committed.values()]
+    return event if all(map(_is_text, texts)) else None
+
+
+def _is_text(value: object) -> bool:
+    """JSON can spell half a surrogate pair, which is no character and has no bytes."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _text(members: dict[str, Any], name: str) -> str:
     value = members.get(name)
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise Unusable("bad_line", name)
-    return value
+    return str(value)
 
 
 def _bytes(members: dict[str, Any], name: str) -> bytes:

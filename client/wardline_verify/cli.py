@@ -13,7 +13,7 @@ from typing import TextIO
 
 from wardline_verify import receipt_cli
 from wardline_verify.bundle import Report, Verdict, judge
-from wardline_verify.calls import Parser, language, printable
+from wardline_verify.calls import Parser, language, lines_of, printable, say
 from wardline_verify.notes import Checkpoint, Key, Policy, Unusable
 from wardline_verify.words import TEXTS, VERDICTS
 
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Unusable as error:
         report = Report()
         report.find(Verdict.UNUSABLE, *error.args)
+    except Exception as error:  # noqa: BLE001 -- Python would exit with 1, a verdict: a mistake of ours must not accuse anybody
+        report = Report()
+        report.find(Verdict.UNUSABLE, "internal", type(error).__name__)
     _say(report, options, sys.stdout)
     return int(report.verdict)
 
@@ -59,8 +62,8 @@ def _judge(options: argparse.Namespace) -> Report:
         saved = Checkpoint.parse(options.saved.read_text(encoding="utf-8")) if options.saved else None
         with ExitStack() as files:
             bundle = sys.stdin.buffer if options.bundle == "-" else files.enter_context(Path(options.bundle).open("rb"))
-            events = files.enter_context(options.events.open("rb")) if options.events else None
-            report = judge(bundle, policy=policy, saved=saved, events=events)
+            events = lines_of(files.enter_context(options.events.open("rb"))) if options.events else None
+            report = judge(lines_of(bundle), policy=policy, saved=saved, events=events)
         if options.save and report.verdict in (Verdict.INTACT, Verdict.ERASED):
             options.save.write_text(report.checkpoint, encoding="utf-8", newline="\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -99,7 +102,7 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
             "lines": report.lines,
         }
         facts |= {"erased": report.erased, "codes": [text for _, text, _ in report.findings], "is_key_from_bundle": is_self_attested}
-        print(json.dumps(facts, ensure_ascii=False), file=out)
+        say([json.dumps(facts)], out)
         return
     lines = [VERDICTS[options.language][report.verdict]]
     if report.origin:
@@ -109,7 +112,7 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
     lines += [f"  + {line}" for line in checked] + [f"  ! {line}" for line in findings]
     if is_self_attested:
         lines.append(texts["own_key"])
-    print("\n".join(printable(line) for line in lines), file=out)
+    say([printable(line) for line in lines], out)
 
 
 if __name__ == "__main__":

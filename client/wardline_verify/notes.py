@@ -40,9 +40,9 @@ class Key:
         try:
             name, key_id, encoded = text.strip().split("+", 2)
             typed = b64decode(encoded, validate=True)
+            expected = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
         except (ValueError, binascii.Error):
             raise Unusable("bad_key", text) from None
-        expected = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
         if not 0 < len(name.encode()) < 256 or not typed or BYTES.get(typed[0]) != len(typed) - 1 or key_id != expected.hex():
             raise Unusable("bad_key", text)
         return cls(name, expected, typed[0], typed[1:])
@@ -87,12 +87,13 @@ class Checkpoint:
             if not separator or not lines.endswith("\n") or len(fields) < 3 or not fields[0]:
                 raise ValueError
             size, root = int(fields[1]), b64decode(fields[2], validate=True)
-            if str(size) != fields[1] or size < 0 or len(root) != 32:
+            if str(size) != fields[1] or not 0 <= size < 1 << 63 or len(root) != 32:
                 raise ValueError
             signatures = [_signature(line) for line in lines[:-1].split("\n")]
+            body = f"{text}\n".encode()  # half a surrogate pair has no bytes
         except (ValueError, binascii.Error):
             raise Unusable("bad_checkpoint") from None
-        return cls(fields[0], size, root, f"{text}\n".encode(), signatures)
+        return cls(fields[0], size, root, body, signatures)
 
     def is_signed_by(self, key: Key) -> bool:
         """Every signature line under this key must hold, and there must be one."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from wardline_verify.bundle import Verdict
-from wardline_verify.calls import Parser, language, printable
+from wardline_verify.calls import Parser, language, printable, say
 from wardline_verify.notes import Unusable
 from wardline_verify.receipt import AT_MOST, Report, digits, judge
 from wardline_verify.receipt_words import TEXTS, VERDICTS
@@ -26,6 +26,9 @@ def main(arguments: list[str]) -> int:
     except Unusable as error:
         report = Report()
         report.find(Verdict.UNUSABLE, *error.args)
+    except Exception as error:  # noqa: BLE001 -- as for a log: Python would exit with 1, *tampered*
+        report = Report()
+        report.find(Verdict.UNUSABLE, "internal", type(error).__name__)
     _say(report, options, sys.stdout)
     return int(report.verdict)
 
@@ -79,13 +82,13 @@ def _say(report: Report, options: argparse.Namespace, out: TextIO) -> None:
             "codes": [text for _, text, _ in report.findings],
         }
         facts |= {"checked": checked, "promise": report.promise, "roots": report.roots, "is_root_from_receipt": is_self_attested}
-        print(json.dumps(facts, ensure_ascii=False), file=out)
+        say([json.dumps(facts)], out)
         return
     lines = [VERDICTS[options.language][report.verdict], *("  " + line for line in _promise(report, texts))]
     lines += [f"  + {line}" for line in checked] + [f"  ! {line}" for line in findings]
     if is_self_attested:
         lines.append(texts["own_roots"])
-    print("\n".join(printable(line) for line in lines), file=out)
+    say([printable(line) for line in lines], out)
 
 
 def _promise(report: Report, texts: dict[str, str]) -> list[str]:

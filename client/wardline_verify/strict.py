@@ -91,9 +91,12 @@ def a_time(value: Any) -> datetime:
     if not _is_time(a_text(value)):
         raise Malformed("not a time")
     try:
-        return datetime.fromisoformat(value)
+        at = datetime.fromisoformat(value)
     except ValueError:
         raise Malformed("not a time") from None
+    if not 1 < at.year < 9999:  # hours are added to it and taken from it
+        raise Malformed("not a time")
+    return at
 
 
 def an_integer(least: int) -> Check:

@@ -57,6 +57,7 @@ TEXTS = {
         "bad_call": "{0}",
         "no_key": "bring the log's key with --key or --policy, or say --trust-bundle-key",
         "bad_file": "cannot be read: {0}",
+        "internal": "this program failed where it must not ({0}): please report it, and judge the file with another version",
         "no_mldsa": "the policy asks for an ML-DSA-44 signature, which this computer's cryptography library cannot check",
     },
     "de": {
@@ -96,6 +97,7 @@ TEXTS = {
         "bad_call": "{0}",
         "no_key": "den Schlüssel des Protokolls mit --key oder --policy mitbringen, oder --trust-bundle-key sagen",
         "bad_file": "nicht lesbar: {0}",
+        "internal": "dieses Programm ist gescheitert, wo es nicht darf ({0}): bitte melden und mit einer anderen Fassung prüfen",
         "no_mldsa": "die Richtlinie verlangt eine Unterschrift mit ML-DSA-44; die Kryptographie dieses Rechners kann sie nicht prüfen",
     },
 }
