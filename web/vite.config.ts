@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { paraglideVitePlugin } from "@inlang/paraglide-js";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
@@ -19,6 +20,29 @@ function shellList(): Plugin {
   };
 }
 
+const MOST_AT_START = 180_000;
+
+/** What a phone fetches before the first screen is the night's way alone (bytes of JavaScript, gzipped); other screens come when they are opened. */
+function startBudget(): Plugin {
+  return {
+    name: "wardline-start-budget",
+    apply: "build",
+    enforce: "post",
+    generateBundle(_options, bundle) {
+      const wanted = Object.values(bundle).flatMap((file) => (file.type === "chunk" && file.name === "index" && file.isEntry ? [file.fileName] : []));
+      const found = new Set<string>();
+      for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+        const file = bundle[name];
+        if (found.has(name) || file?.type !== "chunk") continue;
+        found.add(name);
+        wanted.push(...file.imports);
+      }
+      const bytes = [...found].reduce((sum, name) => sum + gzipSync((bundle[name] as { code: string }).code).length, 0);
+      if (!found.size || bytes > MOST_AT_START) throw new Error(`a first visit fetches ${bytes} bytes of JavaScript, and ${MOST_AT_START} is the most`);
+    },
+  };
+}
+
 export default defineConfig({
   plugins: [
     paraglideVitePlugin({
@@ -28,6 +52,7 @@ export default defineConfig({
     }),
     svelte(),
     shellList(),
+    startBudget(),
   ],
   build: {
     target: "es2023",
