@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from backend.errors import NotFound
 from identity.actors import Actor
-from identity.models import Device, DutyRole, Hospital, Membership, Partnership, Person, RoleSeal
+from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RoleSeal
 
 Found = TypeVar("Found")
 
@@ -65,6 +65,12 @@ def own_device(actor: Actor, device_id: UUID) -> Device:
     else:
         devices = devices.filter(person=actor.person_id)
     return _one(devices.first())
+
+
+def own_link(actor: Actor, token_hash: bytes, *, lock: bool = False) -> DeviceLink:
+    """A link that this very device made; the person's other devices have nothing of it on their screens."""
+    links = DeviceLink.objects.select_for_update(of=["self"]) if lock else DeviceLink.objects.all()
+    return _one(links.filter(token_hash=token_hash, created_by=actor.device_id, person=actor.person_id).first())
 
 
 def devices_at_own_hospital(actor: Actor, person_id: UUID) -> tuple[Person, list[Device]]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, me, members, recovery, roles, sessions
+from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, linking, me, members, recovery, roles, sessions
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -13,6 +13,11 @@ urlpatterns = [
     path("invitations/look", enrolment.LookInvitationView.as_view()),
     path("device-links", enrolment.LinksView.as_view()),
     path("device-links/look", enrolment.LookLinkView.as_view()),
+    path("device-links/claim", linking.ClaimLinkView.as_view()),
+    path("device-links/wait", linking.WaitForLinkView.as_view()),
+    path("device-links/claimed", linking.ReadClaimView.as_view()),
+    path("device-links/open", linking.OpenLinkView.as_view()),
+    path("device-links/decide", linking.DecideLinkView.as_view()),
     path("enrolment/options", enrolment.EnrolmentOptionsView.as_view()),
     path("enrolment", enrolment.EnrolmentView.as_view()),
     path("setup", enrolment.SetupView.as_view()),

@@ -16,6 +16,7 @@ from wardline_client.conversations import Conversation, Conversations, Received
 from wardline_client.founding import Founded, found_hospital
 from wardline_client.http import Api
 from wardline_client.keyring import Keyring
+from wardline_client.linking import OfferedLink
 from wardline_client.protocol import Profile, Revocation
 from wardline_client.protocol.bodies import Identity, Image, Text
 from wardline_client.registrar import Registrar
@@ -77,6 +78,10 @@ class Account:
 
     def sign_out(self) -> None:
         self.session.sign_out()
+
+    def offer_link(self) -> OfferedLink:
+        """For a further device, which is compared with this one before it gets anything."""
+        return OfferedLink.make(self.session)
 
     def make_device_link(self, minutes: int = 10) -> str:
         return joining.make_device_link(self.session, minutes)

@@ -48,12 +48,12 @@ def join(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: st
         "keys": public_keys(keyring.keys) | {"profile": encode(make_profile(profile))},
         "wraps": [make_wrap(keyring, "recovery", secret)],
     }
-    _enrol(api, keyring, token=token, purpose="join", label=label, body=body)
+    enrol(api, keyring, token=token, purpose="join", label=label, body=body)
     return Joined(Session(api, keyring), format_recovery_code(secret))
 
 
 def claim(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: str) -> Session:
-    """Become another device of the person who made the link. Raises ``ApiError``, ``ProtocolError``."""
+    """Become another device by a link that is good as it is: an archive's, or the demo's. Raises ``ApiError``, ``ProtocolError``."""
     token, secret = parse_link(link)
     api.get("session")
     looked = api.post("device-links/look", {"token": token})
@@ -65,24 +65,28 @@ def claim(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: s
         authenticator=authenticator,
         seeds={payload.generation: payload.seed},
     )
-    _enrol(api, keyring, token=token, purpose="link", label=label, body={"wraps": []})
+    enrol(api, keyring, token=token, purpose="link", label=label, body={"wraps": []})
     return Session(api, keyring)
 
 
 def make_device_link(session: Session, minutes: int = 10) -> str:
-    """The fragment a new device of the same person opens, e.g. as a QR code. More than 10 ``minutes`` only the demo grants."""
+    """A link that is good as it is, without comparing: only the demo's service takes it, and grants more than 10 ``minutes``."""
     token, secret = encode(os.urandom(32)), os.urandom(32)
+    sealed = seal_link_payload(payload=link_payload(session), secret=secret, token=token)
+    session.api.post("device-links", {"token": token, "sealed": encode(sealed), "minutes": minutes})
+    return format_link(token, secret)
+
+
+def link_payload(session: Session) -> LinkPayload:
+    """What another device of the same person needs to know."""
     keyring = session.keyring
-    payload = LinkPayload(
+    return LinkPayload(
         person=keyring.person,
         seed=keyring.seeds[keyring.generation],
         generation=keyring.generation,
         hospital=keyring.hospital,
         root=keyring.root,
     )
-    sealed = seal_link_payload(payload=payload, secret=secret, token=token)
-    session.api.post("device-links", {"token": token, "sealed": encode(sealed), "minutes": minutes})
-    return format_link(token, secret)
 
 
 def public_keys(keys: PrincipalKeys) -> Json:
@@ -126,7 +130,7 @@ def passkey_wrap(keyring: Keyring, credential: Json) -> Json:
     return make_wrap(keyring, "passkey", secret)
 
 
-def _enrol(api: Api, keyring: Keyring, *, token: str, purpose: str, label: str, body: Json) -> None:
+def enrol(api: Api, keyring: Keyring, *, token: str, purpose: str, label: str, body: Json) -> None:
     options = api.post("enrolment/options", {"token": token, "purpose": purpose})["publicKey"]
     credential = keyring.authenticator.create(with_prf(options))
     common = {

@@ -4,7 +4,7 @@ Invariant: a person acts only through an active membership, a device that is not
 counts only with the statement that vouches for it. Nothing is deleted here: things end, with a time.
 """
 
-from identity.models.devices import Device, DeviceLink, Passkey, SeedWrap, SignIn
+from identity.models.devices import Device, DeviceLink, LinkClaim, Passkey, SeedWrap, SignIn
 from identity.models.duty import Duty, DutyRole, Holder, RoleSeal
 from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
@@ -22,6 +22,7 @@ __all__ = [
     "Hospital",
     "HospitalSetup",
     "Invitation",
+    "LinkClaim",
     "Membership",
     "Partnership",
     "Passkey",

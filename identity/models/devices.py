@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from identity.models.people import Person
@@ -75,9 +76,38 @@ class DeviceLink(models.Model):
     token_hash = models.BinaryField(max_length=32, primary_key=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT)
     created_by = models.ForeignKey(Device, null=True, on_delete=models.PROTECT, related_name="+")  # null: made on the host by an operator
-    sealed = models.BinaryField(max_length=1024)
+    sealed = models.BinaryField(max_length=1024)  # empty: sealed only once the new device has been compared (``LinkClaim``)
+    is_compared = models.BooleanField(default=False)
     # Offered by a registrar to somebody without a device: it carries no seed, the printed recovery code opens it (protocol 3.3).
     is_recovery = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # A link that is compared holds nothing that a photograph of it could open.
+        constraints = [models.CheckConstraint(condition=Q(is_compared=False) | Q(sealed=b""), name="devicelink_compared_holds_no_seed")]
+
+
+class LinkClaim(models.Model):
+    """The one device that answered a link, and what the old device said of it once the digits were compared (protocol 3.2)."""
+
+    link = models.OneToOneField(DeviceLink, primary_key=True, on_delete=models.CASCADE, related_name="claim")
+    device_id = models.UUIDField()
+    label = models.CharField(max_length=60, blank=True)
+    public_key = models.BinaryField(max_length=32)
+    kem_public_key = models.BinaryField(max_length=1216)
+    opening = models.BinaryField(max_length=32, null=True)  # handed out once, for this claim: both sides make the digits of it
+    sealed = models.BinaryField(max_length=2200, null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(approved_at=None, sealed=None)
+                | Q(approved_at__isnull=False, sealed__isnull=False, opening__isnull=False, refused_at=None),
+                name="linkclaim_seed_only_once_compared",
+            ),
+        ]

@@ -18,7 +18,7 @@ from audit.services import record
 from backend.errors import Conflict, Invalid, Unauthenticated
 from backend.realtime import ring_after_commit
 from identity import challenges, passkeys
-from identity.models import Device, DeviceLink, Invitation, Membership, Passkey, Person, PrincipalKey, SeedWrap, SignIn
+from identity.models import Device, DeviceLink, Invitation, LinkClaim, Membership, Passkey, Person, PrincipalKey, SeedWrap, SignIn
 from identity.models import Statement as StatementRow
 from identity.services import invitations, statements
 from identity.services.sign_in import begin
@@ -48,6 +48,7 @@ def options(*, session: SessionBase, token: str, purpose: challenges.Purpose) ->
         person_id, name = invitation.person_id, invitation.name
     elif purpose in ("link", "recover"):
         link = invitations.link_of(token, is_recovery=purpose == "recover")
+        require_compared(link)
         person_id, name = link.person_id, link.person.name
         own = Passkey.objects.filter(person=person_id, revoked_at=None)
         known = [bytes(credential) for credential in own.values_list("credential_id", flat=True)]
@@ -101,6 +102,7 @@ def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery:
         offer = invitations.link_of(token, lock=True, is_recovery=is_recovery)
         person = offer.person
         membership = membership_of_link(offer)
+        require_compared(offer, enrolment)
         require_wraps(enrolment.wraps, with_recovery=is_recovery, may_be_none=person.kind == Person.Kind.ARCHIVE)
         agent = agent_of(person, membership.hospital_id, enrolment.device_id)
         statement = read_device_statement(enrolment, hospital_id=membership.hospital_id, person_id=person.id)
@@ -180,6 +182,17 @@ def require_wraps(wraps: list[dict[str, Any]], *, with_recovery: bool, may_be_no
         raise Invalid("wraps.recovery_missing", "A recovery code is compulsory: a lost phone must not lose the history.")
     if not may_be_none and not kinds & {SeedWrap.Kind.PASSKEY, SeedWrap.Kind.DEVICE}:
         raise Invalid("wraps.missing", "The device needs a wrapped seed of its own.")
+
+
+def require_compared(link: DeviceLink, enrolment: Enrolment | None = None) -> None:
+    """A compared link is good for the device whose digits were found equal. Raises: Conflict: ``link.not_approved``, ``link.claimed``."""
+    if not link.is_compared:
+        return
+    claim = LinkClaim.objects.filter(link=link).first()
+    if claim is None or claim.approved_at is None:
+        raise Conflict("link.not_approved", "The old device has not approved this one yet.")
+    if enrolment and (claim.device_id, bytes(claim.public_key)) != (enrolment.device_id, enrolment.public_key):
+        raise Conflict("link.claimed", "Another device was approved.")
 
 
 def registrars(hospital_id: UUID) -> list[UUID]:

@@ -4,15 +4,16 @@ Invariant: each is for one use and expires; the database knows no token (``ident
 """
 
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.events import Event
 from audit.services import record
-from backend.errors import Conflict, Gone, NotFound
+from backend.errors import Conflict, Gone, Invalid, NotFound
 from identity import access
 from identity.actors import Actor
 from identity.models import DeviceLink, HospitalSetup, Invitation, Membership, Person
@@ -56,12 +57,21 @@ def credentials(who: Profile | Invitation | Person) -> dict[str, str | int | lis
 
 
 @transaction.atomic
-def offer_link(*, actor: Actor, token: str, sealed: bytes, lasts: timedelta = LINK_LASTS, archive_id: UUID | None = None) -> DeviceLink:
+def offer_link(
+    *, actor: Actor, token: str, sealed: bytes | None, lasts: timedelta = LINK_LASTS, archive_id: UUID | None = None
+) -> DeviceLink:
     """Offer to make another device one of the actor's (or, as registrar, one of the hospital's archive).
 
+    Without ``sealed`` the new device is compared first (``services.linking``). With it the link alone is enough: for an archive, whose
+    gateway has no screen to compare on, and in the demo.
+
     Raises:
-        NotFound: no such archive. Conflict: ``link.token_used``.
+        NotFound: no such archive. Conflict: ``link.token_used``. Invalid: ``link.not_compared``.
     """
+    if sealed is not None and archive_id is None and settings.MODE != "demo":
+        raise Invalid("link.not_compared", "A person's new device is compared on the old one before it gets anything.")
+    if sealed is None and archive_id is not None:
+        raise Invalid("link.not_sealed", "An archive's gateway has nothing to compare on: seal its payload into the link.")
     person = Person(pk=actor.person_id)
     if archive_id is not None:
         actor.require_registrar()
@@ -72,10 +82,11 @@ def offer_link(*, actor: Actor, token: str, sealed: bytes, lasts: timedelta = LI
 
 
 def make_link(
-    *, person_id: UUID, token: str, sealed: bytes, expires_at: datetime, device_id: UUID | None = None, is_recovery: bool = False
+    *, person_id: UUID, token: str, sealed: bytes | None, expires_at: datetime, device_id: UUID | None = None, is_recovery: bool = False
 ) -> DeviceLink:
     """Raises: Conflict: ``link.token_used``."""
-    fields = {"person_id": person_id, "created_by_id": device_id, "sealed": sealed, "is_recovery": is_recovery}
+    fields: dict[str, Any] = {"person_id": person_id, "created_by_id": device_id, "is_recovery": is_recovery}
+    fields |= {"sealed": sealed or b"", "is_compared": sealed is None}
     try:
         with transaction.atomic():
             return DeviceLink.objects.create(token_hash=token_hash(token), expires_at=expires_at, **fields)
@@ -93,7 +104,7 @@ def look_invitation(token: str) -> Invitation:
 
 @transaction.atomic
 def look_link(token: str) -> DeviceLink:
-    """It gives out a sealed seed. Raises as ``link_of``."""
+    """It gives out a sealed seed, unless the link is a compared one. Raises as ``link_of``."""
     link = link_of(token)
     hospitals = Membership.objects.filter(person=link.person_id).order_by("-created_at").values_list("hospital", flat=True)[:1]
     record(event=Event("identity.look_link", None, list(hospitals), subjects={"person": link.person.pseudonym}))
@@ -111,7 +122,7 @@ def look_setup(token: str) -> HospitalSetup:
 def invitation_of(token: str, *, lock: bool = False) -> Invitation:
     """Raises: NotFound: ``invitation.unknown``. Gone: ``invitation.used``, ``invitation.expired``, ``invitation.withdrawn``."""
     found = Invitation.objects.select_for_update(of=["self"]) if lock else Invitation.objects.all()
-    invitation = _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
+    invitation = still_open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "invitation")
     if invitation.withdrawn_at is not None:
         raise Gone("invitation.withdrawn", "This invitation was withdrawn. Ask for another one.")
     # Asked here and not ended with the membership: a registrar may be inviting in the very moment of leaving.
@@ -128,16 +139,17 @@ def link_of(token: str, *, lock: bool = False, is_recovery: bool = False) -> Dev
     """
     found = DeviceLink.objects.select_for_update(of=["self"]) if lock else DeviceLink.objects.all()
     found = found.select_related("person", "created_by").filter(is_recovery=is_recovery)
-    return _open(found.filter(token_hash=token_hash(token)).first(), "link")
+    return still_open(found.filter(token_hash=token_hash(token)).first(), "link")
 
 
 def setup_of(token: str, *, lock: bool = False) -> HospitalSetup:
     """Raises: NotFound: ``setup.unknown``. Gone: ``setup.used``, ``setup.expired``."""
     found = HospitalSetup.objects.select_for_update(of=["self"]) if lock else HospitalSetup.objects.all()
-    return _open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "setup")
+    return still_open(found.select_related("hospital").filter(token_hash=token_hash(token)).first(), "setup")
 
 
-def _open(found: Offer | None, part: str) -> Offer:
+def still_open(found: Offer | None, part: str) -> Offer:
+    """Raises: NotFound: ``<part>.unknown``. Gone: ``<part>.used``, ``<part>.expired``."""
     if found is None:
         raise NotFound(f"{part}.unknown", "This link is not known here.")
     if found.used_at is not None:

@@ -63,7 +63,7 @@ class LookedInvitationSerializer(serializers.Serializer):  # type: ignore[type-a
 
 class NewLinkSerializer(serializers.Serializer):  # type: ignore[type-arg]
     token = serializers.RegexField(r"^[A-Za-z0-9_-]{43}$", help_text="32 random bytes, made by the client.")
-    sealed = Base64UrlField(most=1024)
+    sealed = Base64UrlField(most=1024, required=False, default=None, help_text="Of an archive; a person's new device is compared first.")
     archive = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="Registrars: link a device of this archive.")
     minutes = serializers.IntegerField(required=False, min_value=1, max_value=LONGEST_LINK_MINUTES, default=10)
 
@@ -73,8 +73,9 @@ class LinkSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class LookedLinkSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    sealed = Base64UrlField()
-    person = serializers.UUIDField()
+    is_compared = serializers.BooleanField(help_text="The device has to be compared on the old one: claim the link.")
+    sealed = Base64UrlField(allow_null=True)
+    person = serializers.UUIDField(allow_null=True)
 
 
 class LookedSetupSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -182,7 +183,8 @@ class LookLinkView(StrangersView):
     def post(self, request: AnyonesRequest) -> Response:
         """The sealed seed of a link; looking does not use it up."""
         link = invitations.look_link(parsed(TokenSerializer, request.data)["token"])
-        return Response(LookedLinkSerializer({"sealed": link.sealed, "person": link.person_id}).data)
+        shown = {"sealed": None, "person": None} if link.is_compared else {"sealed": link.sealed, "person": link.person_id}
+        return Response(LookedLinkSerializer({**shown, "is_compared": link.is_compared}).data)
 
 
 class LookSetupView(StrangersView):

@@ -19,6 +19,7 @@ from beds.models import Bed
 from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
+from tests.identity.browser import Browser, new_token
 from tests.messaging.people import sent, start_talk
 from tests.served import routes
 
@@ -28,6 +29,7 @@ MEMBERS = OUT | {"pending": 403, "outsider": 0}
 ABSENT = OUT | {"pending": 403, "outsider": 404}
 REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403, "conrad": 403, "archive": 403}
 READERS = REGISTRARS  # and auditors
+LINKS = OUT | {"pending": 403, "outsider": 404, "adler": 404}  # of a link that another device made
 ANYONE: dict[str, int] = {}  # what these give is tested where they are
 
 V1 = "api/v1/"
@@ -42,6 +44,11 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "invitations/look": {"POST": ANYONE},
     V1 + "device-links": {"POST": MEMBERS},
     V1 + "device-links/look": {"POST": ANYONE},
+    V1 + "device-links/claim": {"POST": ANYONE},
+    V1 + "device-links/wait": {"POST": ANYONE},
+    V1 + "device-links/claimed": {"POST": LINKS},
+    V1 + "device-links/open": {"POST": LINKS},
+    V1 + "device-links/decide": {"POST": LINKS},
     V1 + "enrolment/options": {"POST": ANYONE},
     V1 + "enrolment": {"POST": ANYONE},
     V1 + "setup": {"POST": ANYONE},
@@ -160,6 +167,9 @@ BODIES: dict[str, Any] = {
     V1 + "roles/<uuid:role>/escalation": {"normal": [], "important": []},
     V1 + "duty/<uuid:role>/history": {"generation": 2, "history": "A" * 64},
     V1 + "me": {"quiet_from": "22:00", "quiet_until": "06:00"},
+    V1 + "device-links/claimed": {"token": "<link>"},
+    V1 + "device-links/open": {"token": "<link>", "opening": "A" * 43},
+    V1 + "device-links/decide": {"token": "<link>", "sealed": None},
     CONVERSATION + "/delivered": {"sequence": 1},
     ATTACHMENT + "/chunks/<int:number>": b"x",
 }
@@ -195,12 +205,15 @@ def furnished(night: Night) -> dict[str, str]:
     publish(night.kreis.id)
     log = Log.objects.get(hospital=night.kreis.id).pk
     export = night.kreis.registrar.post("audit/exports", {"format": "csv"}).json()["id"]
+    link = new_token()
+    assert night.conrad.post("device-links", {"token": link}).status_code == 201
+    assert Browser().claims(link).status_code == 201
     things: dict[str, UUID | str] = {"<uuid:conversation_id>": talk.id, "<uuid:message_id>": sent(night.adler, talk)}
     things |= {"<uuid:attachment_id>": file, "<int:number>": "0", "<uuid:capacity_id>": ward.figures["kreis"].pk}
     bed = Bed.objects.create(unit_id=night.kreis.unit_id, category="icu-high", label="7")
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
-    things |= {"<uuid:template_id>": template}
+    things |= {"<uuid:template_id>": template, "<link>": link}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
@@ -239,7 +252,9 @@ def test_who_is_inside_reads_it(night: Night, world: dict[str, str], route: str)
 @pytest.mark.parametrize("who", ["outsider", "north"])
 def test_what_is_there_and_what_was_made_up_is_one_answer(night: Night, world: dict[str, str], route: str, method: str, who: str) -> None:
     """``north`` is at a partner hospital and in none of it."""
-    invented = {name: str(uuid4()) if name.startswith("<uuid") else thing for name, thing in world.items()}
+    invented = {
+        name: str(uuid4()) if name.startswith("<uuid") else new_token() if name == "<link>" else thing for name, thing in world.items()
+    }
 
     there, nowhere = (call(night.person(who), route, method, things) for things in (world, invented))
 

@@ -8,10 +8,13 @@ from PIL import Image as Picture
 
 from beds.models import Candidate
 from beds.services import sweep
+from identity.models import LinkClaim
 from tests.client.conftest import browser
 from wardline_client.account import Account
+from wardline_client.authenticator import SoftwareAuthenticator
 from wardline_client.founding import make_archive_link
 from wardline_client.http import ApiError
+from wardline_client.linking import AnsweredLink
 from wardline_client.protocol import ProtocolError
 from wardline_client.protocol.bodies import Image, Text
 from wardline_client.protocol.hpke import KemKey
@@ -188,6 +191,43 @@ def test_a_device_that_was_revoked_is_out_and_what_it_signed_stays_readable(adle
     with pytest.raises(ApiError) as refused:
         tablet.send_text(here.id, "again")
     assert refused.value.status == 401
+
+
+def test_a_further_device_shows_the_digits_of_the_first_and_reads_what_was_before(adler, brandt):
+    here = adler.talk_to(brandt.person)
+    adler.send_text(here.id, "Guten Abend")
+    offered = adler.offer_link()
+    answered = AnsweredLink.answer(browser(), offered.address, label="Tablet")
+    assert (offered.label, answered.digits()) == ("", None)
+    shown = offered.digits()
+    assert (offered.label, shown, answered.digits()) == ("Tablet", shown, shown)
+    assert answered.finish(SoftwareAuthenticator(answered.api.origin)) is None
+
+    offered.approve()
+    tablet = Account(answered.finish(SoftwareAuthenticator(answered.api.origin)))
+
+    assert [message.body for message in tablet.open(here.id)] == [Text("Guten Abend")]
+
+
+def test_an_opening_that_the_link_did_not_commit_to_is_no_opening(adler):
+    """A service that has a photograph of the link and searches for an opening under which its own keys show the same digits."""
+    offered = adler.offer_link()
+    answered = AnsweredLink.answer(browser(), offered.address, label="Tablet")
+    offered.digits()
+    LinkClaim.objects.filter(device_id=answered.device).update(opening=b"searched for, until digits match")
+
+    with pytest.raises(ProtocolError):
+        answered.digits()
+
+
+def test_a_device_exchanged_after_the_opening_was_handed_out_is_noticed(adler):
+    offered = adler.offer_link()
+    answered = AnsweredLink.answer(browser(), offered.address, label="Tablet")
+    offered.digits()
+    LinkClaim.objects.filter(device_id=answered.device).update(public_key=b"k" * 32)
+
+    with pytest.raises(ProtocolError):
+        offered.digits()
 
 
 def test_the_archive_opens_what_its_hospitals_people_write(adler, brandt, mitte):

@@ -1,6 +1,7 @@
-"""A second phone by the first one's link, a lost phone locked out by its owner or the registrar, and the printed code."""
+"""A second phone compared with the first, a lost phone locked out by its owner or the registrar, and the printed code."""
 
 import time
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -43,20 +44,47 @@ def erased_within_a_second(lost: Phone, began: float) -> None:
     assert lost.page.evaluate(KEPT) == 0
 
 
-def test_a_second_phone_joins_by_the_first_and_is_locked_out_when_lost(running: Running, colleagues: Colleagues, phones: Phones) -> None:
-    first = phones.linked("adler", colleagues.link("adler"))
-    before = {device["id"] for device in colleagues.account("adler").session.api.get("devices")["results"]}
+def offered(running: Running, first: Phone) -> str:
+    """The address a phone shows for a further device."""
     first.page.goto(f"{running.address}/#/me")
     first.tap("new-device")
     expect(first.page.get_by_test_id("qr")).to_be_visible()
+    return first.page.get_by_test_id("link-address").inner_text()
+
+
+def answering(phones: Phones, owner: str, address: str, **options: Any) -> Phone:
+    phone = phones.empty(owner, **options)
+    phone.page.goto(address)
+    phone.tap("link-button")
+    return phone
+
+
+def digits(phone: Phone) -> str:
+    shown = phone.page.get_by_test_id("digits")
+    expect(shown).to_be_visible()
+    return "".join(character for character in shown.inner_text() if character.isdigit())
+
+
+def test_a_second_phone_is_compared_with_the_first_and_locked_out_when_lost(
+    running: Running, colleagues: Colleagues, phones: Phones
+) -> None:
+    first = phones.linked("adler", colleagues.link("adler"))
+    before = {device["id"] for device in colleagues.account("adler").session.api.get("devices")["results"]}
+    address = offered(running, first)
     first.see("second-device-link")
-    address = first.page.get_by_test_id("link-address").inner_text()
-    second = phones.linked("adler-2", address)
+    second = answering(phones, "adler-2", address, locale="en-GB", scheme="light")
+    assert digits(second) == digits(first)
+    first.see("second-device-compare")
+    second.see("second-device-digits")
+    expect(second.page.get_by_test_id("link-passkey")).to_have_count(0)
+    first.tap("digits-equal")
+    second.page.get_by_test_id("link-passkey").wait_for()
+    second.see("second-device-approved")
+    second.tap("link-passkey")
+    second.page.get_by_test_id("home").wait_for()
     assert second.page.evaluate(KEPT) > 0
 
-    third = phones.empty("too-late")
-    third.page.goto(address)
-    third.tap("link-button")
+    third = answering(phones, "too-late", address)
     expect(third.page.get_by_test_id("problem")).to_be_visible()
 
     first.page.reload()
@@ -70,6 +98,25 @@ def test_a_second_phone_joins_by_the_first_and_is_locked_out_when_lost(running: 
     erased_within_a_second(second, began)
     second.see("lost-phone-erased")
     expect(first.page.get_by_test_id("me")).to_be_visible()
+
+
+def test_who_photographs_the_code_and_is_quicker_shows_other_digits_and_gets_nothing(
+    running: Running, colleagues: Colleagues, phones: Phones
+) -> None:
+    first = phones.linked("adler", colleagues.link("adler"))
+    address = offered(running, first)
+    thief = answering(phones, "thief", address)
+    digits(thief)
+    rightful = answering(phones, "adler-2", address)
+    expect(rightful.page.get_by_test_id("problem")).to_have_attribute("data-code", "link.claimed")
+    rightful.see("second-device-claimed")
+
+    first.tap("digits-differ")
+
+    expect(thief.page.get_by_test_id("problem")).to_have_attribute("data-code", "link.refused")
+    thief.see("second-device-refused")
+    expect(thief.page.get_by_test_id("link-passkey")).to_have_count(0)
+    assert thief.page.evaluate(KEPT) == 0
 
 
 def test_a_registrar_locks_a_colleagues_lost_phone_out(running: Running, colleagues: Colleagues, phones: Phones) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
-from tests.cast import Caller, Someone
+from tests.cast import Caller, Someone, keys_of
 from wardline_client.authenticator import SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 from wardline_client.protocol import DeviceKey, decode, encode, format_time, sha256
 from wardline_client.protocol.keys import PrincipalKeys, wrap_seed
@@ -29,6 +29,7 @@ class Browser(Caller):
         super().__init__(None)
         self.authenticator = SoftwareAuthenticator(ORIGIN)
         self.device_id, self.device_key = uuid4(), SigningKey(os.urandom(32))
+        self.kem = keys_of("receiving").kem
 
     @property
     def cookie(self) -> str:
@@ -61,6 +62,13 @@ class Browser(Caller):
         body = DeviceKey(person, self.device_key.public)
         at = timezone.now()
         return make_statement(kind="device", hospital=hospital, subject=self.device_id, body=body, by=person, key=keys.sign, at=at)
+
+    def claims(self, token: str) -> Any:
+        device = {"id": str(self.device_id), "label": "phone", "public_key": encode(self.device_key.public)}
+        return self.post("device-links/claim", {"token": token, "device": device, "kem": encode(self.kem.public)})
+
+    def waits(self, token: str) -> Any:
+        return self.post("device-links/wait", {"token": token, "device": str(self.device_id)})
 
     def becomes(self, owner: Someone) -> "Browser":
         """Made a device of ``owner`` through the product's own linking."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from tests.protocol.vectors import binary, each, refused
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import decode, encode, parse_object
+from wardline_client.protocol.hpke import KemKey
 
 
 @each("encoding", "base64url")
@@ -49,6 +50,36 @@ def test_another_device_link_does_not(case):
     sealed, secret = binary(case, "sealed", "secret")
     with refused(case):
         links.open_link_payload(sealed=sealed, secret=secret, token=case["token"])
+
+
+def claim_of(case):
+    sign, kem = binary(case, "sign", "kem")
+    return links.LinkClaim(case["token"], sign, kem)
+
+
+@each("links", "digits")
+def test_both_sides_of_a_device_link_show_the_same_digits(case):
+    (opening,) = binary(case, "opening")
+
+    assert encode(links.link_secret(opening)) == case["secret"]
+    assert links.link_digits(opening, claim_of(case)) == case["digits"]
+
+
+def open_for(case):
+    sealed, secret, kem_seed = binary(case, "sealed", "secret", "kem_seed")
+    inner = links.open_link_for(claim_of(case), KemKey(kem_seed), sealed)
+    return links.open_link_payload(sealed=inner, secret=secret, token=case["token"])
+
+
+@each("links", "claims")
+def test_a_payload_opens_on_the_device_that_claimed(case):
+    assert encode(open_for(case).seed) == case["payload"]["seed"]
+
+
+@each("links", "claims_refused")
+def test_a_payload_for_another_claim_does_not(case):
+    with refused(case):
+        open_for(case)
 
 
 PARSE = {"link": links.parse_link, "join": links.parse_invitation}

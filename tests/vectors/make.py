@@ -13,7 +13,6 @@ from texts import make_bodies, make_encoding, make_links, make_profiles
 def main() -> None:
     make_encoding()
     make_keys()
-    make_links()
     make_profiles()
     make_statements()
     make_directory()
@@ -23,6 +22,7 @@ def main() -> None:
     make_images()
     make_role_seeds()
     make_receipts()
+    make_links()
     make_hpke()
 
 

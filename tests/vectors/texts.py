@@ -1,11 +1,16 @@
 """Vectors of what is text or JSON: encoding, links, profiles, bodies."""
 
 import json
+from typing import Any
 
-from cast import ADLER, BRANDT, HOSPITAL, ROOT, SEEDS, fixed, flip, uuid, write
+from cast import ADLER, BRANDT, HOSPITAL, ROOT, SEALER, SEEDS, TABLET_KEY, fixed, flip, uuid, write
 
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import encode
+from wardline_client.protocol.hpke import KemKey
+from wardline_client.protocol.keys import labelled
+
+Case = dict[str, Any]
 
 
 def make_encoding() -> None:
@@ -84,14 +89,50 @@ def refused_objects() -> list[tuple[str, bytes, str]]:
     ]
 
 
+def _compared_links(payload: links.LinkPayload, token: str) -> tuple[list[Case], Case]:
+    kem = KemKey(fixed("link kem"))
+    claim = links.LinkClaim(token, TABLET_KEY.public, kem.public)
+    keys = {"token": token, "sign": claim.sign, "kem": claim.kem}
+    openings = {"digits": fixed("link opening"), "digits with a leading zero": _opening_with_zero(claim)}
+    digits = [
+        {"name": name, **keys, "opening": opening, "secret": links.link_secret(opening), "digits": links.link_digits(opening, claim)}
+        for name, opening in openings.items()
+    ]
+    secret = links.link_secret(openings["digits"])
+    inner = links.seal_link_payload(payload=payload, secret=secret, token=token)
+    sealed = SEALER.seal("device link", fixed("link kem"), inner, labelled("wardline/1 link", claim.digest))
+    return digits, {
+        "name": "claimed link",
+        **keys,
+        "kem_seed": fixed("link kem"),
+        "secret": secret,
+        "sealed": sealed,
+        "payload": vars(payload),
+    }
+
+
+def _opening_with_zero(claim: links.LinkClaim) -> bytes:
+    candidates = (fixed(f"link opening {number}") for number in range(1000))
+    return next(opening for opening in candidates if links.link_digits(opening, claim)[0] == "0")
+
+
 def make_links() -> None:
     secret, token = fixed("link secret"), "tok_EN-1"
     payload = links.LinkPayload(person=ADLER, seed=SEEDS["adler"], generation=1, hospital=HOSPITAL, root=ROOT.public)
     sealed = links.seal_link_payload(payload=payload, secret=secret, token=token)
     case = {"token": token, "secret": secret, "sealed": sealed}
     join = links.format_invitation(token, ROOT.public)
+    digits, claimed = _compared_links(payload, token)
     write(
         "links",
+        digits=digits,
+        claims=[claimed],
+        claims_refused=[
+            {**claimed, "name": "tampered", "sealed": flip(claimed["sealed"], -1), "error": "wrap.unreadable"},
+            {**claimed, "name": "for another device", "sign": flip(claimed["sign"]), "error": "wrap.unreadable"},
+            {**claimed, "name": "of another link", "token": "other", "error": "wrap.unreadable"},
+            {**claimed, "name": "other secret", "secret": flip(claimed["secret"]), "error": "wrap.unreadable"},
+        ],
         payloads=[{"name": "device link", **case, "payload": vars(payload)}],
         payloads_refused=[
             {"name": "tampered", **case, "sealed": flip(sealed), "error": "wrap.unreadable"},

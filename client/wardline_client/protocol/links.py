@@ -1,6 +1,7 @@
-"""The two links that carry a secret in their fragment, where no server sees it (section 3.2).
+"""The links that carry a secret or a root in their fragment, where no server sees it (section 3.2).
 
-Invariant: the token is for the server, what follows the dot is not.
+Invariant: the token is for the server, what follows the dot is not. A seed leaves by a device link only sealed to the key that two people
+compared digits of.
 """
 
 import re
@@ -11,8 +12,9 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from wardline_client.protocol.encoding import Members, as_binary, encode, malformed, parse_object, to_json
+from wardline_client.protocol.encoding import Members, as_binary, encode, malformed, parse_object, sha256, to_json
 from wardline_client.protocol.errors import ProtocolError
+from wardline_client.protocol.hpke import KemKey, seal
 from wardline_client.protocol.keys import hkdf, labelled
 
 _FRAGMENT: Final = re.compile(r".*/?#/(link|join)/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)", re.DOTALL)
@@ -27,6 +29,41 @@ class LinkPayload:
     generation: int
     hospital: UUID
     root: bytes
+
+
+@dataclass(frozen=True)
+class LinkClaim:
+    """The public keys a new device comes with: its own, and one made for receiving the seed."""
+
+    token: str
+    sign: bytes
+    kem: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """What digits and sealed payload are bound to."""
+        return sha256(self.token.encode() + self.sign + self.kem)
+
+
+def link_secret(opening: bytes) -> bytes:
+    """What the link shows: it commits the old device to ``opening`` and does not give it away."""
+    return hkdf(opening, b"wardline/1 link-secret")
+
+
+def link_digits(opening: bytes, claim: LinkClaim) -> str:
+    """Six digits that two people compare. Until ``opening`` is handed out nobody, the server included, can make keys that show them."""
+    number = int.from_bytes(hkdf(opening, labelled("wardline/1 link-digits", claim.digest), 8), "big")
+    return f"{number % 1_000_000:06d}"
+
+
+def seal_link_for(claim: LinkClaim, sealed: bytes) -> bytes:
+    """A payload sealed under the link's secret, for the claiming device alone."""
+    return seal(claim.kem, sealed, _claim_info(claim))
+
+
+def open_link_for(claim: LinkClaim, kem: KemKey, sealed: bytes) -> bytes:
+    """Raises ``wrap.unreadable``."""
+    return kem.open(sealed, _claim_info(claim))
 
 
 def format_link(token: str, secret: bytes) -> str:
@@ -77,6 +114,10 @@ def open_link_payload(*, sealed: bytes, secret: bytes, token: str) -> LinkPayloa
         hospital=members.uuid("hospital"),
         root=members.binary("root", 32),
     )
+
+
+def _claim_info(claim: LinkClaim) -> bytes:
+    return labelled("wardline/1 link", claim.digest)
 
 
 def _key(secret: bytes, token: str) -> tuple[bytes, bytes]:

@@ -69,6 +69,52 @@ def look_at_link(scene: Scene) -> Attempt:
     return lambda: Browser().post("device-links/look", {"token": token})
 
 
+def claimed(scene: Scene) -> tuple[Browser, str]:
+    """A new device has answered the link that Adler's phone shows."""
+    tablet, token = Browser(), new_token()
+    assert scene.night.adler.post("device-links", {"token": token}).status_code == 201
+    assert tablet.claims(token).status_code == 201
+    return tablet, token
+
+
+def opened_link(scene: Scene) -> tuple[Browser, str]:
+    tablet, token = claimed(scene)
+    assert scene.night.adler.post("device-links/open", {"token": token, "opening": "A" * 43}).status_code == 200
+    return tablet, token
+
+
+@row("POST device-links/claim", "identity.claim_link: kreis")
+def claim_link(scene: Scene) -> Attempt:
+    token = new_token()
+    assert scene.night.adler.post("device-links", {"token": token}).status_code == 201
+    return lambda: Browser().claims(token)
+
+
+@row("POST device-links/claimed", "identity.read_claim: kreis")
+def read_claim(scene: Scene) -> Attempt:
+    _, token = claimed(scene)
+    return lambda: scene.night.adler.post("device-links/claimed", {"token": token})
+
+
+@row("POST device-links/open", "identity.open_link: kreis")
+def open_link(scene: Scene) -> Attempt:
+    _, token = claimed(scene)
+    return lambda: scene.night.adler.post("device-links/open", {"token": token, "opening": "A" * 43})
+
+
+@row("POST device-links/decide", "identity.approve_link: kreis")
+def approve_link(scene: Scene) -> Attempt:
+    _, token = opened_link(scene)
+    return lambda: scene.night.adler.post("device-links/decide", {"token": token, "sealed": encode(b"sealed")})
+
+
+@row("POST device-links/wait", "identity.look_link: kreis")
+def wait_for_link(scene: Scene) -> Attempt:
+    tablet, token = opened_link(scene)
+    scene.night.adler.post("device-links/decide", {"token": token, "sealed": encode(b"sealed")})
+    return lambda: tablet.waits(token)
+
+
 @row("POST setup/look", "identity.look_setup: new")
 def look_at_setup(scene: Scene) -> Attempt:
     token = prepared_token()

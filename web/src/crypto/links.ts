@@ -1,12 +1,14 @@
 /**
  * The links that carry a secret or a root in their fragment (docs/protocol.md sections 3.2 and 3.3).
  *
- * Invariant: the token is for the server; what follows the dot never reaches it.
+ * Invariant: the token is for the server; what follows the dot never reaches it. A seed leaves by a device link only sealed to the key that
+ * two people compared digits of.
  */
-import { b64u, type Bytes, labelled, unb64u, utf8 } from "./encoding";
+import { b64u, type Bytes, concat, labelled, sha256, unb64u, utf8 } from "./encoding";
 import { ProtocolError } from "./errors";
 import { bytes, headerBytes, integer, oneOf, parseJson, object, uuid, type JsonObject } from "./headers";
-import { openOnce, sealOnce } from "./keys";
+import { hpkeOpen, hpkeSeal, type KemKey } from "./hpke";
+import { hkdf, openOnce, sealOnce } from "./keys";
 
 const FRAGMENT = /^.*#\/(link|join|recover)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
 
@@ -79,4 +81,41 @@ export async function openLink(sealed: Bytes, secret: Bytes, token: string): Pro
   const shape = { v: oneOf(1), person: uuid, seed: bytes(32), generation: integer(1), hospital: uuid, root: bytes(32) };
   const { v: _v, ...payload } = object<LinkPayload & { v: number }>(shape)(read);
   return payload;
+}
+
+/** The public keys a new device comes with: its own, and one made for receiving the seed. */
+export interface LinkClaim {
+  token: string;
+  sign: Bytes;
+  kem: Bytes;
+}
+
+/** What digits and sealed payload are bound to. */
+async function claimDigest({ token, sign, kem }: LinkClaim): Promise<Bytes> {
+  return sha256(concat(utf8(token), sign, kem));
+}
+
+/** What the link shows: it commits the old device to `opening` and does not give it away. */
+export async function linkSecret(opening: Bytes): Promise<Bytes> {
+  return hkdf(opening, utf8("wardline/1 link-secret"));
+}
+
+/** Six digits that two people compare. Until `opening` is handed out nobody, the server included, can make keys that show them. */
+export async function linkDigits(opening: Bytes, claim: LinkClaim): Promise<string> {
+  const bytes = await hkdf(opening, labelled("wardline/1 link-digits", await claimDigest(claim)), 8);
+  return String(new DataView(bytes.buffer).getBigUint64(0) % 1_000_000n).padStart(6, "0");
+}
+
+async function claimInfo(claim: LinkClaim): Promise<Bytes> {
+  return labelled("wardline/1 link", await claimDigest(claim));
+}
+
+/** A payload sealed under the link's secret, for the claiming device alone. */
+export async function sealLinkFor(claim: LinkClaim, sealed: Bytes): Promise<Bytes> {
+  return hpkeSeal(claim.kem, sealed, await claimInfo(claim));
+}
+
+/** Throws `wrap.unreadable`. */
+export async function openLinkFor(claim: LinkClaim, kem: KemKey, sealed: Bytes): Promise<Bytes> {
+  return hpkeOpen(kem, sealed, await claimInfo(claim));
 }

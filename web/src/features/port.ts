@@ -5,6 +5,7 @@
  */
 import type { Audit } from "../sync/audit";
 import type { Founder, Founding } from "../sync/founding";
+import type { OfferedLink } from "../sync/linking";
 import type { Registry } from "../sync/registry";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
@@ -16,6 +17,8 @@ import type {
 export type { Founder, Founding };
 export interface Invitation extends Invitee { hospital: { id: string; name: string }; person: string }
 export interface Address { address: string; expiresAt: string }
+/** A link on the screen of the old device. */
+export type Linkable = Pick<OfferedLink, keyof OfferedLink>;
 export interface Picture { blob: Blob; width: number; height: number }
 export interface Identity { family: string; given: string; birthDate: string; sex: "female" | "male" | "other" | "unknown"; note: string }
 export interface SendOptions { priority?: Priority; role?: string | null }
@@ -45,7 +48,8 @@ export interface Port {
   join(address: string, label: string): Promise<{ recoveryCode: string; fingerprint: string }>;
   beginFounding(address: string): Promise<Founding>;
   found(founding: Founding, founder: Founder, label: string): Promise<unknown>;
-  acceptLink(address: string, label: string): Promise<unknown>;
+  /** On a device that is nobody's; the digits shown are compared with those of the old device, then what is returned makes the passkey. */
+  answerLink(address: string, label: string, show: (digits: string) => void, signal: AbortSignal): Promise<() => Promise<unknown>>;
   unlock(): Promise<unknown>;
   /** On a device that is nobody's: a registrar's link and the printed code. Returns the next code. */
   recoverBy(address: string, code: string, label: string): Promise<string>;
@@ -53,7 +57,7 @@ export interface Port {
   lock(): unknown;
   signOut(): Promise<unknown>;
   wipe(): Promise<unknown>;
-  makeLink(): Promise<Address>;
+  makeLink(): Promise<Linkable>;
 
   sendText(conversation: string, text: string, options?: SendOptions): Promise<string>;
   sendImage(conversation: string, picture: Picture, options?: SendOptions & { caption?: string }): Promise<string>;

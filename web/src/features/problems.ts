@@ -27,6 +27,8 @@ const SAID: Record<string, Said> = {
   "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
   "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
   "link.expired": () => ({ what: m.problem_link_expired(), next: m.problem_link_expired_next() }),
+  "link.claimed": () => ({ what: m.problem_link_claimed(), next: m.problem_link_claimed_next() }),
+  "link.refused": () => ({ what: m.problem_link_refused(), next: m.problem_link_refused_next() }),
   "recovery.wrong": () => ({ what: m.problem_recovery_wrong(), next: m.problem_recovery_wrong_next() }),
   "recovery.no_code": () => ({ what: m.problem_recovery_no_code(), next: m.problem_recovery_no_code_next() }),
   "identity.not_confirmed": () => ({ what: m.problem_not_confirmed(), next: m.problem_not_confirmed_next() }),
@@ -62,7 +64,7 @@ const ALIASES: Record<string, string> = {
 export function problemOf(error: unknown): Problem {
   const { code, name } = error as { code?: unknown; name?: unknown };
   const raw = typeof code === "string" && code ? code : typeof name === "string" ? name : "unknown";
-  const known = ALIASES[raw] ?? (/^(invitation|link)\./.test(raw) ? "link.expired" : raw);
-  const said = SAID[known];
+  const known = ALIASES[raw] ?? raw;
+  const said = SAID[known] ?? (/^(invitation|link)\./.test(raw) ? SAID["link.expired"] : undefined);
   return { code: raw, ...(said ? said() : { what: m.problem_unknown(), next: m.problem_unknown_next({ code: raw }) }) };
 }

@@ -1,11 +1,11 @@
 /**
- * How a browser becomes a device: by invitation (a new person) or by link (a further device). Founding a hospital is in `founding.ts`.
+ * How a browser becomes a device: by invitation (a new person) or by the printed code. A further device is made in `linking.ts`, a hospital in `founding.ts`.
  *
  * Invariant: seeds and device keys are made or opened here and leave only wrapped; the server gets the invitation's token, never what
  * follows it in the fragment.
  */
 import {
-  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, openLink, parseLinkOf, parseRecoveryCode, type PrincipalKeys, type Profile,
+  b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, parseLinkOf, parseRecoveryCode, type PrincipalKeys, type Profile,
   principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, unwrapSeed, type WrapKind, wrapSeed,
 } from "../crypto";
 import type { AccountRow, DeviceRow } from "../store";
@@ -27,6 +27,8 @@ export interface Enrolled {
   generation: number;
   recoveryCode: string | null;
 }
+
+export interface NewDevice { id: string; key: SigningKey }
 
 interface RecoveryWire { person: string; hospital: { id: string; name: string }; wraps: { wrap: string; share: string; generation: number }[] }
 
@@ -66,22 +68,6 @@ export async function join(api: Api, address: string, label: string): Promise<En
   });
   const account = accountOf(belonging, look.hospital.name, root, passkey.id, session);
   return { session, device, account, seed, generation: 1, recoveryCode: formatRecoveryCode(recovery) };
-}
-
-export async function acceptLink(api: Api, address: string, label: string): Promise<Enrolled> {
-  const { token, value: secret } = parseLinkOf("link", address);
-  await api.get("/session");
-  const look = await api.post<{ sealed: string; person: string }>("/device-links/look", { token });
-  const payload = await openLink(unb64u(look.sealed), secret, token);
-  // The server must not pair somebody's link with somebody else's account.
-  if (payload.person !== look.person) throw new ProtocolError("wrap.unreadable", "person");
-  const belonging = { ...payload, keys: await principalKeys(payload.seed) };
-  const passkey = await passkeyFor(api, token, "link");
-  const { device, wire } = await makeDevice(belonging, passkey, label);
-  const { device: stated, statement, wrap } = wire;
-  const session = await enrol(api, { token, purpose: "link", credential: passkey.credential, device: stated, statement, wraps: [wrap] });
-  const account = accountOf(belonging, "", payload.root, passkey.id, session);
-  return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
 }
 
 /** All devices lost: a registrar's link and the printed code. The code is spent with it; the next one is in the answer. Throws `wrap.unreadable`. */
@@ -138,10 +124,10 @@ function onlyPassing(error: unknown): null {
   throw error;
 }
 
-export async function makeDevice(belonging: Belonging, passkey: Passkey, label: string) {
+/** `made`: the device was made before, for being compared. */
+export async function makeDevice(belonging: Belonging, passkey: Passkey, label: string, made?: NewDevice) {
   const { person, hospital, keys } = belonging;
-  const id = crypto.randomUUID();
-  const key = await makeDeviceKey();
+  const { id, key } = made ?? { id: crypto.randomUUID(), key: await makeDeviceKey() };
   const statement = await makeStatement(
     { kind: "device", hospital, subject: id, body: { principal: person, sign: key.publicKey }, by: person, at: timestamp() },
     keys.sign,

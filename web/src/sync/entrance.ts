@@ -6,10 +6,11 @@
 import { fingerprint } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
-import { acceptLink, type Enrolled, join, recoverBy } from "./enrolment";
+import { type Enrolled, join, recoverBy } from "./enrolment";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
 import { Keyring } from "./keyring";
+import { answerLink } from "./linking";
 import { onlyApi, OpenedSession } from "./opened";
 import { NOBODY, type Shown } from "./shown";
 import type { DirectoryView, SessionState } from "./types";
@@ -57,8 +58,9 @@ export class Entrance {
     await this.#enrolled(await found(this.#api, founding, founder, label));
   }
 
-  async acceptLink(address: string, label: string): Promise<void> {
-    await this.#enrolled(await acceptLink(this.#api, address, label));
+  async answerLink(address: string, label: string, show: (digits: string) => void, signal: AbortSignal): Promise<() => Promise<void>> {
+    const finish = await answerLink(this.#api, address, label, show, signal);
+    return async () => void (await this.#enrolled(await finish()));
   }
 
   /** Returns the next recovery code: the one typed is spent. */

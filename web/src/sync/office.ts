@@ -4,12 +4,13 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatLink, formatRecovery, makeStatement, openProfile, profileDigest, random, type RevocationReason, sealLink,
+  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatRecovery, makeStatement, openProfile, profileDigest, random, type RevocationReason,
   type StatementKind, timestamp, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
 import { generationsOf } from "./keyring";
+import { OfferedLink } from "./linking";
 import { Value } from "./observable";
 import { onlyProtocol } from "./trust";
 import type { DeviceInfo, Duty, EscalationChain, Invitee, PendingMember, Settings } from "./types";
@@ -109,13 +110,10 @@ export class Office {
     return this.#ground.api.patch<Settings>("/me", { quiet_from, quiet_until });
   }
 
-  /** A link that makes another browser a device of this person. Whoever has it before it ends has everything: it is shown, never sent. */
-  async makeLink(): Promise<Address> {
+  /** Makes another browser a device of this person, once both were compared. */
+  async makeLink(): Promise<OfferedLink> {
     const { ring, api } = this.#ground;
-    const [token, secret] = [b64u(random(32)), random(32)];
-    const payload = { person: ring.person, seed: ring.seed, generation: ring.generation, hospital: ring.hospital, root: this.#root };
-    const { expires_at } = await api.post<{ expires_at: string }>("/device-links", { token, sealed: b64u(await sealLink(payload, secret, token)) });
-    return { address: location.origin + formatLink(token, secret), expiresAt: expires_at };
+    return OfferedLink.make(api, { person: ring.person, seed: ring.seed, generation: ring.generation, hospital: ring.hospital, root: this.#root });
   }
 
   /** For a member whose devices are all lost and who stands here: it opens nothing without their printed code. */

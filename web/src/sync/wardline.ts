@@ -10,6 +10,7 @@ import type { Audit } from "./audit";
 import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
 import { beginFounding, type Founder, type Founding } from "./founding";
+import type { OfferedLink } from "./linking";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "./numbers";
 import { Value } from "./observable";
 import type { Address } from "./office";
@@ -69,8 +70,9 @@ export class Wardline {
     return this.#entrance.found(founding, founder, label);
   }
 
-  async acceptLink(address: string, label: string): Promise<void> {
-    return this.#entrance.acceptLink(address, label);
+  /** Resolves once this device may be made; `show` gets the digits to compare, if there are any. */
+  async answerLink(address: string, label: string, show: (digits: string) => void, signal: AbortSignal): Promise<() => Promise<void>> {
+    return this.#entrance.answerLink(address, label, show, signal);
   }
 
   async recoverBy(address: string, code: string, label: string): Promise<string> {
@@ -271,7 +273,7 @@ export class Wardline {
     return this.#in.office.setQuietHours(from, until);
   }
 
-  async makeLink(): Promise<Address> {
+  async makeLink(): Promise<OfferedLink> {
     return this.#in.office.makeLink();
   }
 

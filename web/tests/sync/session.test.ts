@@ -227,6 +227,7 @@ describe("unlocking", () => {
 describe("a link", () => {
   let adler: Somebody;
   const secret = random(32);
+  const link = async (token: string) => (await wardline.answerLink(formatLink(token, secret), "Laptop", () => undefined, new AbortController().signal))();
 
   beforeEach(async () => {
     adler = await world.member("Dr. Adler");
@@ -238,7 +239,7 @@ describe("a link", () => {
   });
 
   test("makes this browser a device of the person, with the same keys", async () => {
-    await wardline.acceptLink(formatLink("tok", secret), "Laptop");
+    await link("tok");
     expect(wardline.session.value).toMatchObject({ phase: "open", person: adler.id });
     const statement = await parseStatement({ h: unb64u(enrolment.statement.h), s: unb64u(enrolment.statement.s) });
     expect(statement.kid).toBe(b64u(await keyId(adler.keys.sign.publicKey)));
@@ -247,15 +248,15 @@ describe("a link", () => {
   });
 
   test("of a revoked device is refused and leaves the device that is here alone", async () => {
-    await wardline.acceptLink(formatLink("tok", secret), "Laptop");
+    await link("tok");
     world.before.set("POST /device-links/look", () => ({ status: 401, body: { code: "device.revoked", detail: "" } }));
-    await expect(wardline.acceptLink(formatLink("other", secret), "Laptop")).rejects.toMatchObject({ code: "device.revoked" });
+    await expect(link("other")).rejects.toMatchObject({ code: "device.revoked" });
     expect(wardline.session.value).toMatchObject({ phase: "open", person: adler.id });
   });
 
   test("whose payload is another person's is refused", async () => {
     person = crypto.randomUUID();
-    await expect(wardline.acceptLink(formatLink("tok", secret), "Laptop")).rejects.toMatchObject({ code: "wrap.unreadable" });
+    await expect(link("tok")).rejects.toMatchObject({ code: "wrap.unreadable" });
     expect(wardline.session.value.phase).toBe("new");
   });
 });

@@ -8,7 +8,10 @@ import {
   kemKeyFromSeed,
   keyId,
   openHistory,
+  linkDigits,
+  linkSecret,
   openLink,
+  openLinkFor,
   openProfile,
   openRoleSeed,
   parseLinkOf,
@@ -103,6 +106,17 @@ describe("links", () => {
   const open = (v: Record<string, unknown>) => openLink(bin(v["sealed"] as string), bin(v["secret"] as string), v["token"] as string);
   test.each(vectors<Record<string, unknown>>("links", "payloads"))("payload: $name", async (v) => expect(plain(await open(v))).toEqual(v["payload"]));
   test.each(vectors("links", "payloads_refused"))("payload refused: $name", async (v) => expect(await refusal(() => open(v))).toBe(v.error));
+  const claim = (v: Record<string, unknown>) => ({ token: v["token"] as string, sign: bin(v["sign"] as string), kem: bin(v["kem"] as string) });
+  test.each(vectors("links", "digits"))("digits: $name", async (v) => {
+    expect(b64u(await linkSecret(bin(v["opening"])))).toBe(v["secret"]);
+    expect(await linkDigits(bin(v["opening"]), claim(v))).toBe(v["digits"]);
+  });
+  const openFor = async (v: Record<string, unknown>) => {
+    const inner = await openLinkFor(claim(v), kemKeyFromSeed(bin(v["kem_seed"] as string)), bin(v["sealed"] as string));
+    return openLink(inner, bin(v["secret"] as string), v["token"] as string);
+  };
+  test.each(vectors<Record<string, unknown>>("links", "claims"))("claim: $name", async (v) => expect(plain(await openFor(v))).toEqual(v["payload"]));
+  test.each(vectors("links", "claims_refused"))("claim refused: $name", async (v) => expect(await refusal(() => openFor(v))).toBe(v.error));
   test.each(vectors("links", "addresses"))("address: $name", (v) => {
     const { token, value } = parseLinkOf(v["kind"] as "link" | "join", v["address"] ?? "");
     expect([token, b64u(value)]).toEqual([v["token"], v["value"]]);
