@@ -1,11 +1,13 @@
 """Events as CSV (RFC 4180: CRLF, quotes doubled), for a spreadsheet.
 
-Invariant: no cell begins with a character that a spreadsheet takes for a formula.
+Invariant: nothing that a person wrote begins a formula, not even where the spreadsheet cuts the line at another character than the comma
+(in German it is the semicolon) or passes over what cannot be seen.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,7 +35,12 @@ COLUMNS = [
     "ciphertext_sha256",
     "leaf_hash",
 ]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# At the beginning, or after what somebody's spreadsheet takes for a cell's end: unseen characters and quotes, then what begins a formula,
+# or its full-width or small likeness.
+FORMULA = re.compile(
+    r'((?:^|[;\t\r\n])[\s"\x00-\x1f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*)'
+    r"(?=[=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+)
 
 
 def head() -> bytes:
@@ -45,9 +52,8 @@ def lines(rows: Iterable[Row], zone: ZoneInfo) -> bytes:
 
 
 def neutral(value: object) -> str:
-    """``=1+1`` is a text in the log and must stay one in the spreadsheet."""
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """``=1+1`` is a text in the log and must stay one in the spreadsheet: ``'=1+1``."""
+    return FORMULA.sub(r"\1'", str(value))
 
 
 def _lines(rows: Iterable[list[Any]]) -> bytes:

@@ -7,6 +7,7 @@ says; both files are read once, in step, in the memory of a line each.
 import csv
 import io
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from typing import Any
 from wardline_verify.notes import Unusable
 
 OUTCOMES = {"0": "success", "4": "refused", "8": "failed"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where the CSV has put a mark, so that no spreadsheet runs it (docs/audit-log.md).
+_marks = re.compile(
+    r'((?:^|[;\t\r\n])[\s"\x00-\x1f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]*)'
+    r"(?=[=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+)
 
 
 @dataclass(frozen=True)
 class Line:
-    """What an export says of the leaf at ``place``. ``name`` is ``None`` where it says none."""
+    """What an export says of the leaf at ``place``. ``name`` is ``None`` where it says none; ``is_marked``: as the CSV spells it."""
 
     place: int
     digest: bytes
@@ -30,14 +35,16 @@ class Line:
     outcome: str
     person: str | None
     name: str | None
+    is_marked: bool = False
 
     def is_of(self, event: dict[str, Any], opening: str | None) -> bool:
         """Whether the leaf says the same; ``opening``: the agent's value, as far as it is there."""
         try:
             said = (datetime.fromisoformat(event["at"]), event["action"], event["outcome"], event["agent"]["person"])
             known = json.loads(opening) if opening is not None else {}
-            names = {None, known.get("name") or None, " ".join(filter(None, (known.get("title"), known.get("name")))) or None}
-            return said == (self.at, self.action, self.outcome, self.person) and self.name in names
+            names = [known.get("name") or None, " ".join(filter(None, (known.get("title"), known.get("name")))) or None]
+            names = [_marks.sub(r"\1'", name) if self.is_marked and name else name for name in names]
+            return said == (self.at, self.action, self.outcome, self.person) and self.name in (None, *names)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return False
 
@@ -122,13 +129,9 @@ def _rows(file: Iterator[bytes]) -> Iterator[Line]:
             action=row["action"],
             outcome=row["outcome"],
             person=row["person"] or None,
-            name=_plain(row["name"]) or None,
+            name=row["name"] or None,
+            is_marked=True,
         )
-
-
-def _plain(cell: str) -> str:
-    """Without the mark that keeps a spreadsheet from running it."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
 class _Raw(io.RawIOBase):

@@ -92,10 +92,13 @@ def test_what_is_no_export(night: Night, text: bytes) -> None:
 
 
 def test_a_quoted_line_end_and_a_neutralised_name(night: Night) -> None:
-    Person.objects.filter(pk=night.adler.id).update(name='=1+1,\r\n"x"')
+    Person.objects.filter(pk=night.adler.id).update(name='=1+1,\r\n"x";-2')
     files = Files(night, "csv", auditor(night, night.egger))
 
     report = files.judged()
 
     assert any(b"\"'=1+1," in line for line in files.lines)
+    assert any(b";'-2" in line for line in files.lines)
     assert report.verdict is Verdict.INTACT
+    files.lines = [line.replace(b";'-2", b";-2") for line in files.lines]
+    assert files.judged().verdict is Verdict.TAMPERED, "the mark is part of what the file says"
