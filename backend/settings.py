@@ -149,6 +149,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CandidateStateEnum": "beds.transitions.State",
         "WrapKindEnum": "identity.models.SeedWrap.Kind",
+        "EmergencyReasonEnum": "messaging.models.EmergencyAccess.Reason",
         "ReviewActionEnum": "audit.models.Review.ACTIONS",
         "ConversationKindEnum": "messaging.models.Conversation.Kind",
         "AgeBandEnum": "beds.vocabulary.AgeBand",
@@ -170,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-exports": {"task": "audit.tasks.make_exports", "schedule": 2.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
     "tidy-up": {"task": "identity.tasks.tidy_up", "schedule": crontab(hour=3, minute=17), "options": {"expires": 3600}},
+    "note-ended-emergencies": {"task": "messaging.tasks.note_ended_emergencies", "schedule": 5.0, "options": {"expires": 30}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
 

@@ -52,6 +52,12 @@ def eligible_people(role_id: UUID) -> list[UUID]:
     return list(RoleSeal.objects.filter(role=role_id, ended_at=None, role__closed_at=None).values_list("person_id", flat=True))
 
 
+def registrars_of(hospital_id: UUID) -> list[UUID]:
+    """Ids of the hospital's active registrars. One query."""
+    active = Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE, is_registrar=True)
+    return list(active.values_list("person_id", flat=True))
+
+
 def colleagues(hospital_id: UUID) -> list[UUID]:
     """Ids of the active members of a hospital. One query."""
     return list(Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE).values_list("person_id", flat=True))

@@ -18,7 +18,7 @@ from audit.services import record
 from backend.errors import Conflict, Invalid, TooLarge, Unavailable
 from identity.actors import Actor
 from messaging import access, blobs
-from messaging.commands import read_circle
+from messaging.commands import read_circle, under
 from messaging.models import Attachment, AttachmentChunk
 
 CHUNK = 1024 * 1024 + 16
@@ -170,7 +170,8 @@ def _expected_size(attachment: Attachment, number: int) -> int:
 def _event(action: str, actor: Actor, attachment: Attachment) -> Event:
     subjects = {"conversation": attachment.conversation_id, "attachment": attachment.pk}
     hospitals, digest = read_circle(attachment.conversation_id).hospitals, bytes(attachment.sha256)
-    return Event(action=action, agent=actor.agent(), hospitals=hospitals, subjects=subjects, digest=digest)
+    event = Event(action=action, agent=actor.agent(), hospitals=hospitals, subjects=subjects, digest=digest)
+    return under(event, access.emergency_in(actor, attachment.conversation_id))
 
 
 def _plain(value: object) -> object:

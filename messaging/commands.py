@@ -7,8 +7,8 @@ when refused. Only then does ``explain`` look why, with queries of its own, and 
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -19,6 +19,9 @@ from audit.services import leaf_of
 from backend.errors import Unavailable
 from backend.realtime import ring_after_commit
 from identity.actors import Actor
+from messaging import access
+
+UNDER_EMERGENCY: Final = "ETREAT"  # v3-ActReason, of what is done under an emergency access
 
 # The actor exists only while the sign-in, its device and the membership do: what was true when the socket opened does not count.
 ACTING = """actor AS (
@@ -32,25 +35,32 @@ ACTING = """actor AS (
         JOIN identity_dutyrole r ON r.id = u.role_id AND r.hospital_id = actor.hospital_id AND r.closed_at IS NULL
     )"""
 
-IS_MEMBER = """EXISTS (
+# Or an emergency access, the one that the statement's event names: what is done under one never looks like what is not.
+IS_MEMBER = """(EXISTS (
             SELECT 1 FROM messaging_member m
             WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL
                 AND (m.principal = (SELECT person_id FROM actor) OR m.principal IN (SELECT role_id FROM held))
                 AND EXISTS (SELECT 1 FROM actor)
-        )"""
+        ) OR EXISTS (
+            SELECT 1 FROM messaging_emergencyinforce broken
+            WHERE broken.id = %(emergency)s::uuid AND broken.conversation_id = %(conversation)s::uuid
+                AND broken.person_id = (SELECT person_id FROM actor)
+        ))"""
 
 HOLDS_ROLE = "(%(role)s::uuid IS NULL OR EXISTS (SELECT 1 FROM held WHERE role_id = %(role)s::uuid))"
 
 # The leaf was made for this circle: a member of another hospital that joined since must find it in their log too.
 CONCERNS_NO_OTHER = f"%(recipients)s::bytea = {NEWEST_RECIPIENTS.format('%(conversation)s::uuid')}"
 
-# Whose sockets ring: persons and archives themselves, a role's present holder.
+# Whose sockets ring: persons and archives themselves, a role's present holder, and who reads under an emergency access.
 PEOPLE = """ARRAY(
         SELECT m.principal FROM messaging_member m
         WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind <> 'role'
         UNION
         SELECT u.person_id FROM messaging_member m JOIN identity_holder u ON u.role_id = m.principal
         WHERE m.conversation_id = %(conversation)s::uuid AND m.removed_at IS NULL AND m.kind = 'role'
+        UNION
+        SELECT broken.person_id FROM messaging_emergencyinforce broken WHERE broken.conversation_id = %(conversation)s::uuid
     )"""
 
 
@@ -59,6 +69,13 @@ class Circle(NamedTuple):
 
     hospitals: tuple[UUID, ...] = ()
     recipients: bytes | None = None
+
+
+def under(event: Event, emergency: UUID | None) -> Event:
+    """``event`` as done under an emergency access; as it is where there is none."""
+    if emergency is None:
+        return event
+    return replace(event, subjects={**event.subjects, "emergency": emergency}, detail={**event.detail, "purpose": UNDER_EMERGENCY})
 
 
 class Outcome(NamedTuple):
@@ -78,10 +95,11 @@ class Command:
     conversation_id: UUID
     sql: ClassVar[str]
 
-    def parameters(self, circle: Circle) -> dict[str, Any]:
+    def parameters(self, circle: Circle, emergency: UUID | None = None) -> dict[str, Any]:
         actor = self.actor
         who = {"sign_in": actor.sign_in_id, "person": actor.person_id, "device": actor.device_id, "conversation": self.conversation_id}
-        return who | {"recipients": circle.recipients} | leaf_of(self.audit_event(circle)).parameters()
+        leaf = leaf_of(under(self.audit_event(circle), emergency))
+        return who | {"recipients": circle.recipients, "emergency": emergency} | leaf.parameters()
 
     def audit_event(self, circle: Circle) -> Event:
         raise NotImplementedError
@@ -133,7 +151,8 @@ def _done(cursor: Any, command: Command, circle: Circle) -> Outcome:
 
 
 def explain(command: Command) -> Outcome:
-    """Why the statement did nothing: ``command.explain``; where that finds no reason (a member joined meanwhile), the statement again.
+    """Why the statement did nothing: ``command.explain``; where that finds no reason (a member joined meanwhile, the actor reads under an
+    emergency access), the statement again, which then names that access.
 
     Raises:
         DomainError: as ``command.explain``; ``Unavailable`` (``messaging.try_again``) when it still does nothing.
@@ -142,16 +161,16 @@ def explain(command: Command) -> Outcome:
     outcome = command.explain()
     if outcome is not None:
         return outcome
-    row = _execute(command, circle_of(command.conversation_id))
+    row = _execute(command, circle_of(command.conversation_id), access.emergency_in(command.actor, command.conversation_id))
     if row is None:
         raise Unavailable("messaging.try_again", "Something changed at the same moment. Send the same again.")
     return command.outcome(row)
 
 
-def _execute(command: Command, circle: Circle) -> tuple[Any, ...] | None:
+def _execute(command: Command, circle: Circle, emergency: UUID | None = None) -> tuple[Any, ...] | None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(command.sql, command.parameters(circle))
+            cursor.execute(command.sql, command.parameters(circle, emergency))
             return cursor.fetchone()
     except IntegrityError:
         # The same id at the same moment on another connection: the unique index let one through.

@@ -4,12 +4,20 @@ Invariant: a conversation's messages have contiguous sequences from 1, allocated
 was stored is the bytes that were signed.
 """
 
+import uuid
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from identity.models import Device, DutyRole, Hospital, Person
+from identity.models.duty import TsTzRange
 
 
 class Conversation(models.Model):
@@ -26,6 +34,9 @@ class Conversation(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(null=True, blank=True)  # of the message ``last_sequence``
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    emergency: UUID | None  # with ``emergency_role``, of ``messaging.access.conversation``
+    emergency_role: UUID | None
 
 
 class Member(models.Model):
@@ -56,6 +67,76 @@ class AwaitedMember(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["conversation", "principal"], name="awaitedmember_once")]
+
+
+class EmergencyAccess(models.Model):
+    """An eligible physician who is off duty reads and writes in one conversation of a duty role, for a reason and for a short time.
+
+    It is over at ``ends_at``, whoever notes that in ``ended_at``. Who may read under one now is read from ``EmergencyInForce``.
+    """
+
+    class Reason(models.TextChoices):
+        DETERIORATION = "deterioration"  # the patient gets worse
+        NO_ANSWER = "no_answer"  # who is on duty does not answer
+        CALLED_IN = "called_in"  # somebody asked for help
+        IN_TRANSIT = "in_transit"  # the patient is on the way
+        OTHER = "other"
+
+    class EndReason(models.TextChoices):
+        BY_HAND = "by_hand"
+        TIME = "time"
+        LAPSED = "lapsed"  # eligibility, device, role or membership ended
+        LEFT = "left"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=16, choices=Reason)
+    started_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=8, choices=EndReason, blank=True)
+    ended_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            ExclusionConstraint(
+                name="emergencyaccess_one_at_a_time",
+                expressions=[
+                    ("person", RangeOperators.EQUAL),
+                    (TsTzRange("started_at", Coalesce("ended_at", "ends_at")), RangeOperators.OVERLAPS),
+                ],
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("started_at"), ends_at__lte=F("started_at") + timedelta(minutes=60)),
+                name="emergencyaccess_short",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, end_reason="")
+                | Q(ended_at__gte=F("started_at"), ended_at__lte=F("ends_at")) & ~Q(end_reason=""),
+                name="emergencyaccess_end_whole",
+            ),
+        ]
+        indexes = [models.Index(fields=["conversation"], condition=Q(ended_at=None), name="emergencyaccess_open")]
+
+
+class EmergencyInForce(models.Model):
+    """Who reads a conversation under an emergency access at this moment: a view. The one place that says what "in force" means.
+
+    What the access stands on is looked at each time (role, device, seal, membership, the role's belonging to the conversation),
+    and its time by the database's clock as it is, not as it was when the transaction began.
+    """
+
+    id = models.UUIDField(primary_key=True)  # of the access
+    conversation = models.ForeignKey(Conversation, on_delete=models.DO_NOTHING, related_name="+")
+    role = models.ForeignKey(DutyRole, on_delete=models.DO_NOTHING, related_name="+")
+    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+")
+
+    class Meta:
+        managed = False
+        db_table = "messaging_emergencyinforce"
 
 
 class Epoch(models.Model):

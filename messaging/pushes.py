@@ -23,12 +23,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from py_vapid import Vapid02
 
-from audit.events import CLOCK, Event
+from audit.events import CLOCK, Agent, Event
 from audit.services import record
 from backend.errors import Forbidden, Invalid, Unavailable
 from identity.actors import Actor
 from identity.models import Membership
-from messaging.models import PushSubscription
+from messaging.models import PendingPush, PushSubscription
 from wardline_client.protocol.encoding import encode
 
 PAYLOAD: Final = '{"t":"sync"}'
@@ -119,6 +119,12 @@ def end_subscription(subscription_id: int) -> None:
             device = PushSubscription.objects.select_related("device").get(pk=subscription_id).device
             hospitals = Membership.objects.filter(person=device.person_id).order_by("-created_at").values_list("hospital", flat=True)[:1]
             record(event=Event("messaging.end_push", CLOCK, list(hospitals), subjects={"device": device.pk}))
+
+
+def end_pushes_of(person_id: UUID, agent: Agent) -> None:
+    """In the transaction in which somebody leaves, whose event says it: what is owed is owed no more, and nothing will be."""
+    PendingPush.objects.filter(subscription__device__person=person_id).delete()
+    PushSubscription.objects.filter(device__person=person_id, ended_at=None).update(ended_at=timezone.now())
 
 
 def _require_keys(p256dh: str, auth: str) -> None:

@@ -9,9 +9,10 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 from django.utils import timezone
 
 from audit.events import Event
@@ -19,11 +20,12 @@ from audit.services import record
 from identity.actors import Actor
 from identity.services import current_keys
 from messaging import access
-from messaging.commands import read_circle
+from messaging.commands import read_circle, under
 from messaging.epochs import recipients_of
-from messaging.models import Acknowledgement, AwaitedMember, Conversation, Epoch, EpochWrap, Member, Message, Receipt
+from messaging.models import Acknowledgement, AwaitedMember, Conversation, EmergencyAccess, Epoch, EpochWrap, Member, Message, Receipt
 from wardline_client.protocol.encoding import encode
 
+_EMERGENCY = ("id", "person", "role", "reason", "started_at", "ends_at", "ended_at")
 PAGE = 100
 MAX_PAGE = 500
 
@@ -59,21 +61,23 @@ def messages_after(actor: Actor, conversation_id: UUID, *, after: int, limit: in
     results = [_message(message) for message in rows[: max(1, min(limit, MAX_PAGE))]]
     if results:
         detail = {"first": results[0]["sequence"], "last": results[-1]["sequence"]}
-        record(event=_read("messaging.read", actor, conversation_id, detail))
+        record(event=under(_read("messaging.read", actor, conversation_id, detail), found.emergency))
     return {"results": results, "last_sequence": found.last_sequence}
 
 
 @transaction.atomic
 def epochs_after(actor: Actor, conversation_id: UUID, *, after: int) -> dict[str, Any]:
-    """Epochs with a number above ``after`` and the wraps the actor can use: the own, and those of the roles held now.
-    Raises ``NotFound``.
+    """Epochs with a number above ``after`` and the wraps the actor can use: the own, those of the roles held now, and
+    that of the role whose conversation is read under an emergency access. Raises ``NotFound``.
     """
     found = access.conversation(actor, conversation_id)
-    own = Prefetch("wraps", EpochWrap.objects.filter(principal__in=actor.principals).order_by("principal"))
+    principals = [*actor.principals, *([found.emergency_role] if found.emergency_role else [])]
+    own = Prefetch("wraps", EpochWrap.objects.filter(principal__in=principals).order_by("principal"))
     epochs = Epoch.objects.filter(conversation=found, number__gt=after).order_by("number").prefetch_related(own)[:MAX_PAGE]
     results = [_epoch(epoch) for epoch in epochs]
     if results:
-        record(event=_read("messaging.read_keys", actor, conversation_id, {"first": results[0]["epoch"], "last": results[-1]["epoch"]}))
+        detail = {"first": results[0]["epoch"], "last": results[-1]["epoch"]}
+        record(event=under(_read("messaging.read_keys", actor, conversation_id, detail), found.emergency))
     return {"results": results}
 
 
@@ -84,7 +88,7 @@ def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[di
             # The candidate hangs on the conversation (a reverse relation of ``beds``, which stands above this part and is not imported).
             "id", "kind", "epoch", "last_sequence", "last_at", "candidate", request=F("candidate__request"),
             candidate_changed_at=F("candidate__changed_at"),
-            delivered_sequence=Coalesce(Subquery(delivered), 0),
+            delivered_sequence=Coalesce(Subquery(delivered), 0), emergencies=_emergencies(),
         )
     )  # fmt: skip
     here = [row["id"] for row in rows]
@@ -94,6 +98,12 @@ def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[di
     for conversation_id, principal, kind, hospital, is_awaited in belonging.union(awaited).order_by("principal"):
         groups[conversation_id, is_awaited].append({"principal": principal, "kind": kind, "hospital": hospital})
     return [row | {"members": groups[row["id"], False], "awaited": groups[row["id"], True]} for row in rows]
+
+
+def _emergencies() -> ArraySubquery:
+    """Of each conversation, oldest first: for whoever belongs to it, on both sides, and for who reads under one."""
+    shown = JSONObject(**{name: name for name in _EMERGENCY})
+    return ArraySubquery(EmergencyAccess.objects.filter(conversation=OuterRef("pk")).order_by("started_at").values(shown=shown))
 
 
 def _principals(rows: "QuerySet[Any]", *, is_awaited: bool) -> "QuerySet[Any, Any]":

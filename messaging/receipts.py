@@ -35,8 +35,8 @@ class Deliver(Command):
     ), {leaf_ctes("kept")}
     SELECT delivered_sequence, {PEOPLE} FROM kept"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, circle: Circle) -> dict[str, Any]:
-        return Command.parameters(self, circle) | {"sequence": self.sequence}
+    def parameters(self, circle: Circle, emergency: UUID | None = None) -> dict[str, Any]:
+        return Command.parameters(self, circle, emergency) | {"sequence": self.sequence}
 
     def audit_event(self, circle: Circle) -> Event:
         agent, subjects, detail = self.actor.agent(), {"conversation": self.conversation_id}, {"sequence": self.sequence}
@@ -78,8 +78,8 @@ class Acknowledge(Command):
     ), {leaf_ctes("done")}
     SELECT created_at, {PEOPLE} FROM done"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, circle: Circle) -> dict[str, Any]:
-        return Command.parameters(self, circle) | {"message": self.message_id, "role": self.role}
+    def parameters(self, circle: Circle, emergency: UUID | None = None) -> dict[str, Any]:
+        return Command.parameters(self, circle, emergency) | {"message": self.message_id, "role": self.role}
 
     def audit_event(self, circle: Circle) -> Event:
         subjects = {"conversation": self.conversation_id, "message": self.message_id}

@@ -58,7 +58,7 @@ class Send(Command):
     ), {leaf_ctes("sent")}
     SELECT sequence, created_at, {PEOPLE} FROM sent"""  # noqa: S608 -- put together from constants
 
-    def parameters(self, circle: Circle) -> dict[str, Any]:
+    def parameters(self, circle: Circle, emergency: UUID | None = None) -> dict[str, Any]:
         header, files = self.header, self.header.attachments
         what = {"message": header.id, "epoch": header.epoch, "role": header.role, "priority": header.priority, **self.envelope._asdict()}
         what |= {
@@ -67,7 +67,7 @@ class Send(Command):
             "file_digests": [f.sha256 for f in files],
             "file_sizes": [f.size for f in files],
         }
-        return Command.parameters(self, circle) | what
+        return Command.parameters(self, circle, emergency) | what
 
     def audit_event(self, circle: Circle) -> Event:
         return Event(

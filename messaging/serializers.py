@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from messaging.envelopes import Envelope, SealedEpoch, read_envelope, read_epoch
-from messaging.models import Conversation
+from messaging.models import Conversation, EmergencyAccess
 from wardline_client.protocol.messages import PRIORITIES
 
 BASE64URL = {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"}
@@ -90,6 +90,26 @@ class MemberShape(serializers.Serializer):
     hospital = serializers.UUIDField()
 
 
+class NewEmergency(serializers.Serializer):
+    conversation = serializers.UUIDField()
+    role = serializers.UUIDField(help_text="A role of the conversation that the actor is eligible for and does not hold.")
+    reason = serializers.ChoiceField(choices=EmergencyAccess.Reason.choices)
+
+
+class EmergencyShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    person = serializers.UUIDField(source="person_id")
+    role = serializers.UUIDField(source="role_id")
+    reason = serializers.ChoiceField(choices=EmergencyAccess.Reason.choices)
+    started_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True, help_text="Null: not noted yet; over at `ends_at` either way.")
+
+
+class ConversationEmergencyShape(EmergencyShape):
+    conversation = serializers.UUIDField(source="conversation_id")
+
+
 class ConversationShape(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=Conversation.Kind.choices)
@@ -101,6 +121,7 @@ class ConversationShape(serializers.Serializer):
     awaited = MemberShape(many=True, help_text="Sealed to already, and given nothing until they are admitted.")
     candidate = serializers.UUIDField(allow_null=True, help_text="The bed request's candidate that this conversation is about.")
     request = serializers.UUIDField(allow_null=True, help_text="That candidate's bed request; also when it is over.")
+    emergencies = EmergencyShape(many=True, help_text="Emergency accesses to it, also past ones, oldest first.")
 
 
 class ReceiptShape(serializers.Serializer):

@@ -18,7 +18,7 @@ from identity.services import current_keys
 from messaging import access
 from messaging.admission import admit
 from messaging.beginning import NewConversation, create_conversation, create_conversations
-from messaging.commands import Outcome, read_circle, run, run_all
+from messaging.commands import Outcome, read_circle, run, run_all, under
 from messaging.envelopes import Envelope, SealedEpoch, check_message
 from messaging.epochs import (
     Sealed,
@@ -30,7 +30,7 @@ from messaging.epochs import (
     require_role,
     store_epochs,
 )
-from messaging.models import AwaitedMember, Conversation, Epoch, Member
+from messaging.models import AwaitedMember, Conversation, EmergencyInForce, Epoch, Member
 from messaging.pushes import owe_push
 from messaging.receipts import Acknowledge, Deliver
 from messaging.sending import Send
@@ -118,9 +118,11 @@ def create_epoch(*, actor: Actor, conversation_id: UUID, epoch: SealedEpoch) -> 
     store_epochs(actor, [Sealed(conversation.pk, epoch, header)])
     Conversation.objects.filter(pk=conversation.pk).update(epoch=header.epoch)
     circle = read_circle(conversation.pk)
-    record(
-        event=conversation_event("messaging.create_epoch", actor, conversation.pk, circle, role=header.role, detail={"epoch": header.epoch})
-    )
+    event = conversation_event("messaging.create_epoch", actor, conversation.pk, circle, role=header.role, detail={"epoch": header.epoch})
+    record(event=under(event, conversation.emergency))
     people = people_behind(member.principal for member in members).values()
-    ring_after_commit({one for found in people for one in found}, {"t": "epoch", "conversation": conversation.pk, "epoch": header.epoch})
+    readers = EmergencyInForce.objects.filter(conversation=conversation.pk).values_list("person", flat=True)
+    ring_after_commit(
+        {one for found in [*people, readers] for one in found}, {"t": "epoch", "conversation": conversation.pk, "epoch": header.epoch}
+    )
     return header.epoch, True

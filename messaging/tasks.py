@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from messaging import emergency
 from messaging.delivery import owe_pushes, send_pushes
 
 
@@ -10,3 +11,9 @@ def deliver_pushes() -> None:
     """Tell devices that have not stored what was sent to look."""
     owe_pushes()
     send_pushes()
+
+
+@shared_task(name="messaging.tasks.note_ended_emergencies")
+def note_ended_emergencies() -> None:
+    """Put on record that an emergency access is over; it was over before."""
+    emergency.note_ended()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging.views import attachments, conversations, messages, pushes
+from messaging.views import attachments, conversations, emergencies, messages, pushes
 
 urlpatterns = [
     path("sync", conversations.SyncView.as_view()),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("conversations/<uuid:conversation_id>/messages", messages.MessagesView.as_view()),
     path("conversations/<uuid:conversation_id>/delivered", messages.DeliveredView.as_view()),
     path("conversations/<uuid:conversation_id>/messages/<uuid:message_id>/acknowledge", messages.AcknowledgeView.as_view()),
+    path("emergencies", emergencies.EmergenciesView.as_view()),
+    path("emergencies/<uuid:emergency_id>/end", emergencies.EndEmergencyView.as_view()),
     path("attachments", attachments.AttachmentsView.as_view()),
     path("attachments/<uuid:attachment_id>", attachments.AttachmentView.as_view()),
     path("attachments/<uuid:attachment_id>/chunks/<int:number>", attachments.ChunkView.as_view()),

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from backend.realtime import CHANNEL
 from tests.cast import Night
+from tests.ears import Ear
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +40,11 @@ def shared_night(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as monkeypatch:
         yield Night(monkeypatch)
         connection.close()
+
+
+@pytest.fixture
+def ear() -> Iterator[Ear]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as subscription:
+        subscription.subscribe(CHANNEL)
+        assert subscription.get_message(timeout=2)["type"] == "subscribe"
+        yield Ear(subscription)

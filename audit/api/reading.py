@@ -18,15 +18,20 @@ from audit.events import Event
 from audit.exports.balp import purpose_of
 from audit.exports.shown import Cut, page_of, shown
 from audit.exports.wanted import Wanted
+from audit.models import Review
 from audit.services import record
 from backend.errors import Invalid
 from identity.actors import Actor
 from identity.models import Hospital, Membership
 
 SIGN_IN = ("identity.sign_in", "identity.come_back")
-BREAK_GLASS = ("identity.break_glass", "identity.end_break_glass", "messaging.break_glass", "beds.break_glass", "privacy.break_glass")
+BREAK_GLASS = ("messaging.break_glass", "messaging.end_break_glass")
 # What lets somebody of another hospital know something of a case.
 DISCLOSING = ("messaging.", "beds.")
+_UNREVIEWED = """
+    SELECT count(*) FROM audit_index WHERE action = 'messaging.break_glass' AND hospitals @> ARRAY[%(hospital)s::uuid] AND NOT EXISTS (
+        SELECT FROM audit_review seen
+        WHERE seen.hospital = %(hospital)s AND seen.scope = 'break_glass' AND seen.subject = ANY (audit_index.subjects))"""
 LONGEST = 62  # days of activity at once
 
 
@@ -58,6 +63,18 @@ def disclosures(*, actor: Actor, case: Iterable[UUID], cut: Cut) -> Found:
     own = str(actor.hospital_id)
     told = [event | _disclosure(event, own) for event in found.events]
     return Found([event for event in told if event["recipients"]], found.following)
+
+
+def break_glass(*, actor: Actor, cut: Cut) -> tuple[Found, int]:
+    """Emergency accesses, each begin and end with whether the access was reviewed; and how many of all were not."""
+    found = read_events(actor=actor, wanted=Wanted(actions=BREAK_GLASS), cut=cut, action="audit.read_break_glass")
+    seen = Review.objects.filter(hospital=actor.hospital_id, scope="break_glass", subject__isnull=False)
+    reviewed = {str(subject) for subject in seen.values_list("subject", flat=True)}
+    told = [event | {"is_reviewed": event["subjects"].get("emergency") in reviewed} for event in found.events]
+    with connection.cursor() as cursor:
+        cursor.execute(_UNREVIEWED, {"hospital": actor.hospital_id})
+        (unreviewed,) = cursor.fetchone()
+    return Found(told, found.following), unreviewed
 
 
 @transaction.atomic
@@ -97,8 +114,9 @@ def roster(*, actor: Actor) -> list[Membership]:
 def _disclosure(event: dict[str, Any], own: str) -> dict[str, Any]:
     """Somebody else's reader, or everybody else whom the own sender reached."""
     reader = event["agent"]["hospital"]
-    recipients = [reader] if reader not in (None, own) else [hospital for hospital in event["hospitals"] if hospital != own]
-    return {"recipients": recipients, "purpose": purpose_of(event["action"])[1]}
+    is_told = event["action"] not in BREAK_GLASS  # that one of ours opened it gives nobody else anything
+    recipients = [reader] if reader not in (None, own) else [hospital for hospital in event["hospitals"] if hospital != own and is_told]
+    return {"recipients": recipients, "purpose": purpose_of(event)[1]}
 
 
 def _tell(actor: Actor, action: str, **numbers: int) -> None:

@@ -42,6 +42,18 @@ class EventPageSerializer(serializers.Serializer[object]):
     next = serializers.IntegerField(allow_null=True, help_text="`cursor` of the following page.")
 
 
+class BreakGlassSerializer(EventSerializer):
+    is_reviewed = serializers.BooleanField(
+        help_text="There is a review of scope `break_glass` whose `subject` is this `subjects.emergency`."
+    )
+
+
+class BreakGlassPageSerializer(serializers.Serializer[object]):
+    results = BreakGlassSerializer(many=True)
+    next = serializers.IntegerField(allow_null=True)
+    unreviewed = serializers.IntegerField(help_text="Of all in the log.")
+
+
 class DisclosureSerializer(EventSerializer):
     recipients = serializers.ListField(child=serializers.UUIDField(), help_text="Hospitals that learned of it.")
     purpose = serializers.CharField(help_text="HL7 v3 ActReason, e.g. TREAT.")
@@ -78,7 +90,9 @@ class NewReviewSerializer(SpanSerializer):
     scope = serializers.ChoiceField(Review.SCOPES)
     finding = serializers.ChoiceField(Review.FINDINGS)
     action = serializers.ChoiceField(Review.ACTIONS)
-    subject = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="The request or person that was reviewed.")
+    subject = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="The request, person or emergency access that was reviewed."
+    )
     place = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, help_text="The event it is about.")
 
 

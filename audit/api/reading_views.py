@@ -59,10 +59,11 @@ class DisclosuresView(ReadersView):
 class BreakGlassView(ReadersView):
     """``/audit/break-glass``"""
 
-    @extend_schema(operation_id="audit_break_glass", parameters=[shapes.PageSerializer], responses=shapes.EventPageSerializer)
+    @extend_schema(operation_id="audit_break_glass", parameters=[shapes.PageSerializer], responses=shapes.BreakGlassPageSerializer)
     def get(self, request: ActorRequest) -> Response:
-        """Every access that somebody took for an emergency, newest first."""
-        return _page(request, Wanted(actions=reading.BREAK_GLASS), "audit.read_break_glass")
+        """Every access that somebody took for an emergency, newest first, and how many nobody has reviewed."""
+        found, unreviewed = reading.break_glass(actor=request.actor, cut=_cut(request, is_ascending=False))
+        return Response({"results": found.events, "next": found.following, "unreviewed": unreviewed})
 
 
 class SignInFailuresView(ReadersView):

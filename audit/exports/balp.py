@@ -5,8 +5,9 @@ server to the client, so the server is the source; in a query, a create and an u
 application and the server the custodian (IHE ITI BALP, AuditEvent profiles Read, Query, Create, Update, Delete).
 """
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 REST = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -77,10 +78,11 @@ _WHOLE = {
     "identity.sign_in": Pattern.LOGIN,
     "identity.sign_out": Pattern.LOGOUT,
     "identity.come_back": Pattern.LOGIN,
-    "identity.end_break_glass": Pattern.OPERATION,
+    "messaging.end_break_glass": Pattern.OPERATION,
     "audit.export": Pattern.EXPORT,
     "audit.download_export": Pattern.EXPORT,
 }
+_STATED = {"BTG": "break the glass", "ETREAT": "Emergency Treatment"}
 _PATTERNS = {verb: pattern for pattern, verbs in _VERBS.items() for verb in verbs} | dict.fromkeys(_QUERIES, Pattern.QUERY)
 
 
@@ -92,10 +94,11 @@ def pattern_of(action: str) -> Pattern:
     return _PATTERNS.get(verb) or _PATTERNS.get(verb.partition("_")[0], Pattern.OPERATION)
 
 
-def purpose_of(action: str) -> Coding:
-    """Why it is done (v3-ActReason), as far as the action tells."""
-    if "break_glass" in action:
-        return (REASON, "BTG", "break the glass")
+def purpose_of(event: Mapping[str, Any]) -> Coding:
+    """Why it is done (v3-ActReason): as the event says it, else as far as its action tells."""
+    action, stated = event["action"], event["detail"].get("purpose")
+    if stated in _STATED:
+        return (REASON, stated, _STATED[stated])
     part = action.partition(".")[0]
     if part in ("beds", "messaging"):
         return (REASON, "TREAT", "treatment")

@@ -60,7 +60,7 @@ def audit_event(row: Row, place: Place) -> Json:
         "recorded": recorded(event["at"], place.zone),
         "outcome": OUTCOMES[event["outcome"]],
         **({} if is_success else {"outcomeDesc": str(event["detail"].get("code", event["outcome"]))}),
-        "purposeOfEvent": [{"coding": [coding(purpose_of(event["action"]))]}],
+        "purposeOfEvent": [{"coding": [coding(purpose_of(event))]}],
         "agent": _disclosing(event, row, pattern, place, to) if to else _agents(event, row, pattern, place),
         "source": {
             "observer": _observer(place),
@@ -130,7 +130,7 @@ def _user(event: Json, row: Row, pattern: Pattern) -> Json:
         "who": _named(f"urn:uuid:{agent['person']}", name),
         **({"name": name} if name else {}),
         "requestor": True,
-        "purposeOfUse": [{"coding": [coding(purpose_of(event["action"]))]}],
+        "purposeOfUse": [{"coding": [coding(purpose_of(event))]}],
     }
 
 

@@ -20,6 +20,7 @@ class Hospital(models.Model):
     root_public_key = models.BinaryField(max_length=32, null=True)
     figure_stale_after = models.DurationField(default=timedelta(hours=12))
     idle_lock_after = models.DurationField(default=timedelta(minutes=15))
+    emergency_lasts = models.DurationField(default=timedelta(minutes=30))
     retention_class = models.CharField(max_length=32, default="standard")
     # Seconds to acknowledge by urgency, where the hospital departs from beds.transitions.ACKNOWLEDGE_WITHIN.
     acknowledge_within = models.JSONField(default=dict, blank=True)
@@ -31,7 +32,11 @@ class Hospital(models.Model):
             models.CheckConstraint(
                 condition=Q(idle_lock_after__gte=timedelta(minutes=1), idle_lock_after__lte=timedelta(minutes=60)),
                 name="hospital_idle_lock_in_bounds",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(emergency_lasts__gte=timedelta(minutes=5), emergency_lasts__lte=timedelta(minutes=60)),
+                name="hospital_emergency_in_bounds",
+            ),
         ]
 
     def __str__(self) -> str:

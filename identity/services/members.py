@@ -1,7 +1,7 @@
 """Who belongs to the hospital.
 
 Invariant: a joined person is a member only by a registrar's signed statement about exactly the keys that person made; a person who leaves
-loses sign-ins, sockets, duties, seals and keys in one transaction.
+loses everything in one transaction (``identity.services.leaving``), and a hospital is never without a registrar.
 """
 
 from uuid import UUID
@@ -15,13 +15,11 @@ from backend.errors import Conflict, Unauthenticated
 from backend.realtime import ring_after_commit
 from identity import access
 from identity.actors import Actor
-from identity.models import DeviceLink, Duty, Membership, Person, PrincipalKey, RoleSeal, SeedWrap
+from identity.models import Membership, Person, PrincipalKey
 from identity.services import statements
-from identity.services.auditors import end_terms
-from identity.services.duty import end_turns
 from identity.services.hospitals import add_generation, own_root, require_keys
 from identity.services.invitations import credentials
-from identity.services.sign_in import end_sign_ins
+from identity.services.leaving import leave
 
 
 @transaction.atomic
@@ -64,21 +62,7 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
         return membership
     if registrars == {person_id}:
         raise Conflict("member.last_registrar", "The hospital would be without a registrar.")
-    now = timezone.now()
-    membership.state, membership.ended_at = Membership.State.ENDED, now
-    membership.save(update_fields=["state", "ended_at"])
-    end_sign_ins(person=person_id)
-    # Seals before duties: taking duty locks the seal, so no duty begins behind our back.
-    RoleSeal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
-    end_turns(Duty.objects.filter(person=person_id))
-    end_terms(membership)
-    SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
-    DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
-    PrincipalKey.objects.filter(principal=person_id, replaced_at=None).update(replaced_at=now)
-    record(event=Event("identity.end_member", actor.agent(), [actor.hospital_id], subjects={"person": membership.person.pseudonym}))
-    colleagues = access.colleagues(actor.hospital_id)
-    ring_after_commit(colleagues, {"t": "members"})
-    ring_after_commit(colleagues, {"t": "duty"})
+    leave(membership, agent=actor.agent())
     return membership
 
 

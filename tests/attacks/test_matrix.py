@@ -21,6 +21,7 @@ from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.identity.browser import Browser, new_token
 from tests.messaging.people import sent, start_talk
+from tests.messaging.test_emergency import broken
 from tests.served import routes
 
 OUT = {"anonymous": 401, "former_colleague": 401, "revoked_device": 401}
@@ -89,6 +90,8 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     ATTACHMENT + "/chunks/<int:number>": {"PUT": ABSENT},
     ATTACHMENT + "/complete": {"POST": ABSENT},
     ATTACHMENT + "/content": {"GET": ABSENT},
+    V1 + "emergencies": {"POST": ABSENT},
+    V1 + "emergencies/<uuid:emergency_id>/end": {"POST": ABSENT},
     V1 + "push-subscriptions": {"POST": MEMBERS},
     V1 + "push-subscriptions/key": {"GET": MEMBERS},
     V1 + "board": {"GET": MEMBERS},
@@ -166,6 +169,7 @@ BODIES: dict[str, Any] = {
     },
     V1 + "roles/<uuid:role>/escalation": {"normal": [], "important": []},
     V1 + "duty/<uuid:role>/history": {"generation": 2, "history": "A" * 64},
+    V1 + "emergencies": {"conversation": "<uuid:conversation_id>", "role": "<uuid:role>", "reason": "other"},
     V1 + "me": {"quiet_from": "22:00", "quiet_until": "06:00"},
     V1 + "device-links/claimed": {"token": "<link>"},
     V1 + "device-links/open": {"token": "<link>", "opening": "A" * 43},
@@ -213,7 +217,7 @@ def furnished(night: Night) -> dict[str, str]:
     bed = Bed.objects.create(unit_id=night.kreis.unit_id, category="icu-high", label="7")
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
-    things |= {"<uuid:template_id>": template, "<link>": link}
+    things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}

@@ -27,7 +27,7 @@ from beds.transitions import ESCALATIONS_AT_MOST
 from identity.models import DeviceLink, DutyRole, Invitation, SignIn, Unit
 from identity.tasks import tidy_up
 from messaging.models import PendingPush, PushSubscription
-from messaging.tasks import deliver_pushes
+from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
 from tests.audit.exporting import made
 from tests.audit.test_complete import events_since, make_vapid
@@ -40,6 +40,7 @@ from tests.cast import Night
 from tests.identity.browser import new_token
 from tests.identity.test_join import INVITED
 from tests.messaging.people import sent
+from tests.messaging.test_emergency import broken, run_out
 from tests.push_service import PushService
 
 Due = Callable[[Scene], None]
@@ -119,6 +120,10 @@ def unsent_push(scene: Scene) -> None:
     )
 
 
+def broken_glass(scene: Scene) -> None:
+    run_out(broken(scene.night, scene.talk))
+
+
 def over(scene: Scene) -> None:
     """A sign-in, a link and an invitation that ended long ago."""
     long_ago = {"expires_at": timezone.now() - timedelta(days=400)}
@@ -154,6 +159,7 @@ CLOCK = {
         Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
     ],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
+    "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
     "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: uni"], PUSHED)],
 }
 ROWS = [pytest.param(row, id=row.due.__name__) for rows in CLOCK.values() for row in rows]

@@ -10,14 +10,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from audit.events import Event
 from audit.models import Review
 from audit.sequencer import integrate
-from audit.services import record
 from tests.audit.exporting import auditor, content, made
 from tests.beds.asking import Ward
 from tests.cast import Night, Someone
 from tests.messaging.people import sent, start_talk
+from tests.messaging.test_emergency import broken
 
 
 @pytest.fixture
@@ -146,21 +145,41 @@ def test_who_comes_back_is_among_the_sign_in_failures(night: Night, egger: Someo
     assert (failures["results"][0]["outcome"], failures["results"][0]["detail"]["code"]) == ("refused", "device.revoked")
 
 
-def test_whoever_takes_and_ends_emergency_access_is_listed_with_that_purpose_in_the_export(night: Night, egger: Someone) -> None:
-    assert looked(egger, "audit/break-glass")["results"] == []
-    with transaction.atomic():
-        for action in ("identity.break_glass", "identity.end_break_glass"):
-            record(event=Event(action, night.adler.actor().agent(), [night.kreis.id], detail={"reason": "emergency"}))
+def test_emergency_access_is_listed_until_reviewed_and_exported_with_its_purpose(night: Night, egger: Someone) -> None:
+    assert looked(egger, "audit/break-glass") == {"results": [], "next": None, "unreviewed": 0}
+    talk = start_talk(night)
+    sent(night.adler, talk)
+    emergency = broken(night, talk)
+    night.dorn.get(f"conversations/{talk.id}/messages")
+    night.dorn.post(f"emergencies/{emergency}/end")
 
     found = looked(egger, "audit/break-glass")
+    assert actions(found) == ["messaging.end_break_glass", "messaging.break_glass"]
+    assert [(event["agent"]["name"], event["subjects"]["emergency"], event["is_reviewed"]) for event in found["results"]] == [
+        ("Dorn", emergency, False)
+    ] * 2
+    assert found["unreviewed"] == 1
+    span = {"since": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}
+    said = {"id": uuid4(), **span, "scope": "break_glass", "finding": "explained", "action": "asked", "subject": emergency}
+    assert egger.post("audit/reviews", said).status_code == 201
+    found = looked(egger, "audit/break-glass")
+    assert ({event["is_reviewed"] for event in found["results"]}, found["unreviewed"]) == ({True}, 0)
+    assert looked(night.uni.registrar, "audit/break-glass")["unreviewed"] == 1, "the other hospital reviews for itself"
 
-    assert actions(found) == ["identity.end_break_glass", "identity.break_glass"]
-    assert {event["agent"]["name"] for event in found["results"]} == {"Adler"}
-    exported = content(egger, made(egger, "fhir", filter={"action": ["identity.break_glass"]}))
-    (resource,) = map(json.loads, exported.splitlines())
-    (purpose,) = resource["purposeOfEvent"][0]["coding"]
-    assert purpose["code"] == resource["agent"][0]["purposeOfUse"][0]["coding"][0]["code"] == "BTG"
-    assert {each["valueString"] for each in resource["entity"][-1]["detail"] if each["type"] == "reason"} == {"emergency"}
+    exported = content(egger, made(egger, "fhir", filter={"subject": emergency, "action": ["messaging."]}))
+    purposes = {
+        resource["subtype"][-1]["code"]: (
+            resource["purposeOfEvent"][0]["coding"][0]["code"],
+            resource["agent"][0]["purposeOfUse"][0]["coding"][0]["code"],
+        )
+        for resource in map(json.loads, exported.splitlines())
+    }
+    btg, emergency_treatment = ("BTG", "BTG"), ("ETREAT", "ETREAT")
+    assert purposes == {
+        "messaging.break_glass": btg,
+        "messaging.read": emergency_treatment,
+        "messaging.end_break_glass": btg,
+    }
 
 
 def test_activity_counts_by_the_hospitals_hours(night: Night, egger: Someone) -> None:

@@ -15,7 +15,7 @@ from messaging.delivery import MAX_ATTEMPTS, owe_pushes, send_pushes
 from messaging.models import PendingPush, PushSubscription, PushSweep
 from messaging.services import owe_push
 from tests.cast import Night, Someone
-from tests.messaging.people import hand_over, refusals, revoke_device, sent
+from tests.messaging.people import end_membership, hand_over, refusals, revoke_device, sent
 from tests.push_service import PushService, b64, push_service
 
 
@@ -123,13 +123,23 @@ def test_who_has_left_is_told_nothing(night: Night, talk: Talk, service: PushSer
     sent(night.adler, talk)
     sweep(night)
     assert owed(night.brandt) == ["normal"], "owed before the end of the membership"
-    night.uni.registrar.post(f"members/{night.brandt.id}/end")
+    end_membership(night.brandt)
 
     send_pushes()
     owe_push([night.brandt.id], is_urgent=True)
 
     assert service.requests == []
     assert owed(night.brandt) == ["normal"]
+
+
+def test_leaving_takes_what_is_owed_and_the_subscription(night: Night, talk: Talk, service: PushService) -> None:
+    subscribe(night.brandt, service)
+    owe_push([night.brandt.id], is_urgent=True)
+
+    night.uni.registrar.post(f"members/{night.brandt.id}/end")
+
+    assert owed(night.brandt) == []
+    assert not PushSubscription.objects.filter(device=night.brandt.device_id, ended_at=None).exists()
 
 
 def test_what_failed_is_tried_again_later_and_given_up_at_last(night: Night, talk: Talk, service: PushService) -> None:

@@ -10,6 +10,7 @@ from tests.audit.walk import Attempt, Scene, row
 from tests.messaging.people import creation, envelope_json, recipients, seal, seal_first, send, sent
 from tests.messaging.test_attachments import announce, announced, put, uploaded
 from tests.messaging.test_create_epoch import following, rotate
+from tests.messaging.test_emergency import breaking, broken
 from tests.push_service import PushService
 
 SHORT = os.urandom(100)
@@ -56,6 +57,18 @@ def delivered(scene: Scene) -> Attempt:
 def acknowledged(scene: Scene) -> Attempt:
     url = f"conversations/{scene.talk.id}/messages/{sent(scene.night.adler, scene.talk)}/acknowledge"
     return lambda: scene.night.brandt.post(url)
+
+
+@row("POST emergencies", "messaging.break_glass: kreis uni")
+def breaking_glass(scene: Scene) -> Attempt:
+    body = breaking(scene.night, scene.talk)
+    return lambda: scene.night.dorn.post("emergencies", body)
+
+
+@row("POST emergencies/{emergency_id}/end", "messaging.end_break_glass: kreis uni")
+def ending_emergency(scene: Scene) -> Attempt:
+    emergency = broken(scene.night, scene.talk)
+    return lambda: scene.night.dorn.post(f"emergencies/{emergency}/end")
 
 
 @row("POST attachments", "messaging.announce_attachment: kreis uni")

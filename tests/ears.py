@@ -1,12 +1,8 @@
 """Rings and closings as the socket process hears them."""
 
-from collections.abc import Iterator
-
-import pytest
 import redis
-from django.conf import settings
 
-from backend.realtime import CHANNEL, Frame, decode_frames
+from backend.realtime import Frame, decode_frames
 
 
 class Ear:
@@ -20,11 +16,3 @@ class Ear:
             if message["type"] == "message":
                 heard += list(decode_frames(message["data"].decode()))
         return [frame for frame in heard if frame.kind == kind and wanted & set(frame.targets)]
-
-
-@pytest.fixture
-def ear() -> Iterator[Ear]:
-    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as subscription:
-        subscription.subscribe(CHANNEL)
-        assert subscription.get_message(timeout=2)["type"] == "subscribe"
-        yield Ear(subscription)
