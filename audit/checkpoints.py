@@ -5,7 +5,8 @@ outside of the database: a restored or rewritten database makes signing stop, wi
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -41,6 +42,32 @@ def verifier_keys(logs: Iterable[UUID]) -> dict[UUID, str]:
     return {log: verifier_key(origin_of(log), key) for log in logs}
 
 
+class Signed(NamedTuple):
+    """A checkpoint as it was signed."""
+
+    size: int
+    root: bytes
+    note: str
+
+
+def sign_leaves(last: Published, *, origin: str, leaves: Sequence[bytes]) -> Signed:
+    """Sign a tree that its owner keeps whole, given all its leaf hashes; it is noted as published before it is returned.
+
+    Raises:
+        ForkRefused: it is smaller than, or does not continue, what was published.
+    """
+    if len(leaves) < last.size:
+        raise ForkRefused(f"{origin} has {len(leaves)} leaves; {last.size} were published.")
+    tree = Range()
+    for leaf in leaves:
+        list(tree.append(leaf))
+        if tree.size == last.size and tree.root() != last.root:
+            raise ForkRefused(f"{origin} has another root at {last.size} leaves than was published.")
+    note = _signed_note(origin, tree)
+    last.write(note)
+    return Signed(tree.size, tree.root(), note)
+
+
 def sign_checkpoints() -> int:
     """Sign every log that has grown since its last checkpoint; returns how many.
 
@@ -68,20 +95,23 @@ def sign_checkpoint(log: UUID) -> str:
     Raises:
         ForkRefused: the log is smaller than, or does not continue, what was published.
     """
-    key, second, origin = signing_key(), second_key(), origin_of(log)
     # Durable: inside somebody's transaction one would sign what may yet roll back.
     with published(log) as last, transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SELECT size, frontier FROM audit_log WHERE id = %s", [log])
         size, frontier = cursor.fetchone()
         tree = Range(size, [bytes(digest) for digest in frontier])
         _refuse_fork(log, tree, last)
-        note = sign(checkpoint_text(origin=origin, size=size, root=tree.root()), name=origin, key=key)
-        if second is not None:
-            note += second_line(origin=origin, size=size, root=tree.root(), key=second)
+        note = _signed_note(origin_of(log), tree)
         last.write(note)
         statement = "INSERT INTO audit_checkpoint (log, size, root, note) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
         cursor.execute(statement, [log, size, tree.root(), note])
     return note
+
+
+def _signed_note(origin: str, tree: Range) -> str:
+    root, second = tree.root(), second_key()
+    note = sign(checkpoint_text(origin=origin, size=tree.size, root=root), name=origin, key=signing_key())
+    return note if second is None else note + second_line(origin=origin, size=tree.size, root=root, key=second)
 
 
 def _refuse_fork(log: UUID, tree: Range, last: Published) -> None:

@@ -38,8 +38,8 @@ class Published:
 
 
 @contextmanager
-def published(log: UUID) -> Iterator[Published]:
-    """Hold the note of ``log``; a second signer waits."""
+def published(log: UUID | str) -> Iterator[Published]:
+    """Hold the note of ``log``; a second signer waits. A text is the name of a tree that is no log of events."""
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{log}.lock").open("w") as lock:

@@ -24,6 +24,8 @@ RIGHTS = {
     "audit_log": "SELECT, INSERT, UPDATE (size, frontier)",
     "audit_pending": "SELECT, INSERT, DELETE, UPDATE (event)",
     "beds_signedstep": "SELECT, INSERT",
+    "identity_directoryhead": "SELECT, INSERT",
+    "identity_statement": "SELECT, INSERT",
     "django_migrations": "SELECT",
 }
 APPEND_ONLY = [table for table, rights in RIGHTS.items() if rights == "SELECT, INSERT"]

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import NOT_PROVIDED, AutoField, Model
+from django.db.models import NOT_PROVIDED, AutoField, GeneratedField, Model
 from django.utils import timezone
 
 from identity.actors import session_digest
@@ -223,7 +223,8 @@ class Building:
 def copy(model: type[Model], rows: Sequence[Model]) -> None:
     """As ``bulk_create``, by COPY: each test begins with some two hundred rows, and as INSERTs they cost more than all their keys."""
     meta = model._meta
-    fields = [field for field in meta.concrete_fields if not isinstance(field, AutoField) and field.db_default is NOT_PROVIDED]
+    made_here = [field for field in meta.concrete_fields if not isinstance(field, AutoField | GeneratedField)]
+    fields = [field for field in made_here if field.db_default is NOT_PROVIDED]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     with connection.cursor() as cursor, cursor.copy(f"COPY {meta.db_table} ({columns}) FROM STDIN") as into:
         for row in rows:

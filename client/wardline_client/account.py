@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
 
-from wardline_client import joining, pictures
+from wardline_client import joining, kept_heads, pictures
 from wardline_client.authenticator import SoftwareAuthenticator
 from wardline_client.beds import Beds
 from wardline_client.conversations import Conversation, Conversations, Received
@@ -55,11 +55,13 @@ class Account:
     @classmethod
     def load(cls, api: Api, dumped: Json, now: Callable[[], datetime] = utc_now) -> Self:
         """From ``dump``; ``sign_in`` comes next."""
-        return cls(Session(api, Keyring.load(dumped), now))
+        session = Session(api, Keyring.load(dumped), now)
+        session.book.watch(kept_heads.load(session.keyring.hospital, dumped.get("directory")))
+        return cls(session)
 
     def dump(self) -> Json:
-        """Everything secret of this device, in clear, JSON-ready."""
-        return self.session.keyring.dump()
+        """Everything secret of this device, in clear, JSON-ready, and what it has seen of the key directory's logs."""
+        return {**self.session.keyring.dump(), "directory": kept_heads.dump(self.session.book.watching)}
 
     @property
     def person(self) -> UUID:
@@ -89,7 +91,7 @@ class Account:
     def revoke_device(self, device: UUID, reason: str) -> None:
         """End one of one's own devices: ``lost stolen replaced left other``."""
         statement = self.registrar.sign("device-revoked", device, Revocation(self.person, reason))
-        self.api.post(f"devices/{device}/revoke", {"statement": joining.as_json(statement)})
+        self.session.state(f"devices/{device}/revoke", statement)
 
     def take_duty(self, role: UUID, until: datetime | None = None) -> Json:
         """Hold a role from now on and open its seed."""

@@ -254,6 +254,7 @@ class Conversations:
             raise ProtocolError("signature.invalid", "epoch does not follow its predecessor")
         device = self.session.device_of(header.device, header.by)
         verify_epoch_digest(h, decode(row["wraps_digest"]), decode(row["s"]), device)
+        self.session.book.hear(header.heads, header.by)
         recipients = dict(header.to)
         for entry in row["wraps"]:
             principal = UUID(entry["principal"])
@@ -279,6 +280,7 @@ class Conversations:
             at=self.session.now(),
             recipients={member: self.session.book.recipient(member).kem for member in members},
             retention=here.retention or self.session.retention,
+            heads=self.session.book.heads_of(members),
             signing_key=keyring.device_key,
         )
 

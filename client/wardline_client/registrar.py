@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from wardline_client.joining import as_json
 from wardline_client.protocol import (
     Keys,
     Partner,
@@ -62,7 +61,7 @@ class Registrar:
     def approve(self, pending: Pending) -> Statement:
         """Vouch for the keys whose fingerprint was compared."""
         statement = self.sign("member", pending.person, pending.keys)
-        self.session.api.post(f"members/{pending.person}/approve", {"statement": as_json(statement)})
+        self.session.state(f"members/{pending.person}/approve", statement)
         return statement
 
     def end_membership(self, person: UUID) -> None:
@@ -140,8 +139,8 @@ class Registrar:
         return {"person": str(person), "kid": encode(kid(kem)), "sealed": encode(sealed)}
 
     def _post_role(self, described: Json, profile: bytes, statement: Statement, seals: list[Json], history: bytes | None) -> None:
-        made = {"profile": encode(profile), "statement": as_json(statement), "seals": seals}
-        self.session.api.post("roles", {**described, **made, "history": encode(history) if history else None})
+        made = {"profile": encode(profile), "seals": seals, "history": encode(history) if history else None}
+        self.session.state("roles", statement, {**described, **made})
 
     def set_escalation(self, role: UUID, normal: Sequence[Json], important: Sequence[Json] = ()) -> Json:
         """Whom the clock alarms if nobody acknowledges a request to ``role``: steps of ``wait target whom how``. Raises ``ApiError``."""
@@ -153,7 +152,7 @@ class Registrar:
     def accept_partner(self, hospital: UUID, root: bytes) -> None:
         """Accept another hospital, whose root public key came by a channel both trust, never from the service."""
         statement = self.sign("partner", hospital, Partner(root))
-        self.session.api.post("partners", {"hospital": str(hospital), "statement": as_json(statement)})
+        self.session.state("partners", statement, {"hospital": str(hospital)})
 
     def add_unit(self, name: str) -> UUID:
         unit = uuid4()
@@ -163,7 +162,7 @@ class Registrar:
     def revoke(self, device: UUID, owner: UUID, reason: str) -> None:
         """End a device: ``lost stolen replaced left other``."""
         statement = self.sign("device-revoked", device, Revocation(owner, reason))
-        self.session.api.post(f"devices/{device}/revoke", {"statement": as_json(statement)})
+        self.session.state(f"devices/{device}/revoke", statement)
 
     def sign(self, kind: str, subject: UUID, body: Body, prev: Statement | None = None) -> Statement:
         """A statement signed with the registrar's user key, after the latest of its line."""

@@ -77,6 +77,12 @@ class Session:
     def sign_out(self) -> None:
         self.api.delete("session")
 
+    def state(self, path: str, statement: Statement, body: Json | None = None) -> None:
+        """Hand in a statement that was made here. Raises ``ApiError``."""
+        self.book.sign(statement)
+        self.api.post(path, {**(body or {}), "statement": {"h": encode(statement.h), "s": encode(statement.s)}})
+        self.book.expect(statement)
+
     def take_role_seeds(self) -> list[Json]:
         """Open the seeds of every role this person is eligible for; returns the roles with their holders. Former seeds that only this
         device and its like can open are handed on to those who became eligible since.

@@ -10,12 +10,13 @@ from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
 from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
-from identity.models.statements import PrincipalKey, Statement
+from identity.models.statements import DirectoryHead, PrincipalKey, Statement
 
 __all__ = [
     "AuditorTerm",
     "Device",
     "DeviceLink",
+    "DirectoryHead",
     "Duty",
     "DutyRole",
     "Holder",

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from audit.events import Event
 from audit.services import record
 from identity import access
 from identity.actors import Actor
-from identity.models import DutyRole, Holder, Hospital, Membership, Statement
+from identity.models import DirectoryHead, DutyRole, Holder, Hospital, Membership, Statement
 
 PAGE = 500
 
@@ -48,11 +47,29 @@ def on_duty(duty: Holder | None, role: DutyRole, actor: Actor) -> dict[str, Any]
     return {"person": person, "since": duty.started_at, "until": duty.until}
 
 
-def statements_after(*, actor: Actor, order: int) -> list[Statement]:
-    """The key directory after ``order``, at most ``PAGE``. Whom a partner accepts is not shown: trust goes one step (protocol 4)."""
-    own = Q(hospital=actor.hospital_id)
-    partners = Q(hospital__in=access.partner_hospitals(actor.hospital_id)) & ~Q(kind=Statement.Kind.PARTNER)
-    return list(Statement.objects.filter(own | partners, order__gt=order).order_by("order")[:PAGE])
+class Stated(NamedTuple):
+    """A page of the key directory. ``is_last``: there is no more at the moment; the newly signed heads come with that one."""
+
+    statements: list[Statement]
+    heads: list[DirectoryHead]
+    is_last: bool
+
+
+def statements_after(*, actor: Actor, order: int, heads: int, hospital: UUID | None = None) -> Stated:
+    """The key directory after ``order``, at most ``PAGE`` statements, of all whom the actor may see or of one ``hospital`` of them; and of
+    each hospital the newest head signed after ``heads``.
+    """
+    within = _within(actor) & {hospital} if hospital else _within(actor)
+    # Heads first: one signed between the two looks would cover a statement that is not in the answer, and look like a lie.
+    newest = list(DirectoryHead.objects.filter(hospital__in=within, order__gt=heads).order_by("hospital", "-order").distinct("hospital"))
+    statements = list(Statement.objects.filter(hospital__in=within, order__gt=order).order_by("order")[:PAGE])
+    is_last = len(statements) < PAGE
+    return Stated(statements, newest if is_last else [], is_last)
+
+
+def is_shown(statement: Statement, actor: Actor) -> bool:
+    """Whom a partner accepts is not: trust goes one step (protocol 4). Its leaf is, so that what is left out is accounted for."""
+    return statement.kind != Statement.Kind.PARTNER or statement.hospital_id == actor.hospital_id
 
 
 def _within(actor: Actor) -> set[UUID]:

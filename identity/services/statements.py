@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from audit.events import Agent, Event
+from audit.merkle import Range
 from audit.services import record
 from backend.errors import Conflict, Invalid
 from identity.models import Statement as Row
@@ -43,7 +44,7 @@ def accept(statement: Statement, *, root: bytes, agent: Agent, subject: UUID) ->
         Conflict: ``statement.stale`` (``latest`` is what ``prev`` should name), ``statement.fork``.
         Invalid: ``statement.no_chain``, ``signature.invalid``.
     """
-    _lock()
+    lock_directory()
     known = _known(statement)
     _check_prev(statement, known)
     try:
@@ -55,7 +56,7 @@ def accept(statement: Statement, *, root: bytes, agent: Agent, subject: UUID) ->
 
 def accept_first(statements: list[Statement], *, root: bytes, agent: Agent, subjects: list[UUID]) -> list[Row]:
     """The first statements of a new hospital, believed in their order. Raises as ``accept``."""
-    _lock()
+    lock_directory()
     directory = Directory({statements[0].hospital: root})
     try:
         for statement in statements:
@@ -75,7 +76,7 @@ def accept_of_joining(statement: Statement, *, sign: bytes, agent: Agent) -> Row
         raise refused(error) from error
     if statement.prev is not None:
         raise Conflict("statement.stale", "This is the first statement about the device.", latest=None)
-    _lock()
+    lock_directory()
     return _store(statement, agent=agent, subject=statement.subject)
 
 
@@ -105,7 +106,7 @@ def _check_prev(statement: Statement, known: list[Statement]) -> None:
         raise Conflict("statement.stale", "Another statement was made before.", latest=encode(expected) if expected else None)
 
 
-def _lock() -> None:
+def lock_directory() -> None:
     """One writer of the directory at a time: readers page by ``order``, and a number that becomes visible late would be skipped."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DIRECTORY_LOCK])
@@ -118,7 +119,16 @@ def _store(statement: Statement, *, agent: Agent, subject: UUID) -> Row:
             row = Row.objects.create(digest=statement.digest, prev=statement.prev, header=statement.h, signature=statement.s, **fields)
     except IntegrityError as error:
         raise Conflict("statement.fork", "This statement, or another in its place, is known.") from error
-    detail: dict[str, str | int | list[str]] = {"kind": statement.kind}
+    size, root = _grown_to(row)
+    detail: dict[str, str | int | list[str]] = {"kind": statement.kind, "size": size, "root": root.hex()}
     event = Event("identity.statement", agent, [statement.hospital], subjects={"subject": subject}, detail=detail, digest=statement.digest)
     record(event=event)
     return row
+
+
+def _grown_to(row: Row) -> tuple[int, bytes]:
+    """Size and root of the hospital's log of statements with this one; in the audit log, whose witnesses so vouch for it too."""
+    tree = Range()
+    for leaf in Row.objects.filter(hospital=row.hospital_id, place__lte=row.place).order_by("place").values_list("leaf", flat=True):
+        list(tree.append(bytes(leaf)))
+    return tree.size, tree.root()

@@ -1,5 +1,8 @@
 """Who and what the actor can reach, and the signed statements that prove it."""
 
+from typing import Any
+from urllib.parse import urlencode
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -8,7 +11,7 @@ from rest_framework.views import APIView
 from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
-from identity.models import Person
+from identity.models import Person, Statement
 from identity.services import directory
 from identity.services.directory import Listing
 
@@ -54,18 +57,31 @@ class DirectorySerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 class StatementSerializer(serializers.Serializer):  # type: ignore[type-arg]
     order = serializers.IntegerField()
-    h = Base64UrlField(source="header")
-    s = Base64UrlField(source="signature")
+    hospital = serializers.UUIDField()
+    place = serializers.IntegerField(help_text="Which leaf of the hospital's log it is, from 0.")
+    h = Base64UrlField(allow_null=True)
+    s = Base64UrlField(allow_null=True)
+    leaf = Base64UrlField(allow_null=True, help_text="The leaf's hash in place of a statement that is not shown.")
+
+
+class DirectoryHeadSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    order = serializers.IntegerField()
+    hospital = serializers.UUIDField(source="hospital_id")
+    note = serializers.CharField(help_text="C2SP checkpoint, signed note.")
+    key = Base64UrlField(help_text="Ed25519 public key; clients keep the first one they see.")
 
 
 class AfterSerializer(serializers.Serializer):  # type: ignore[type-arg]
     after = serializers.IntegerField(min_value=0, default=0)
+    heads = serializers.IntegerField(min_value=0, default=0)
+    hospital = serializers.UUIDField(required=False)
 
 
 class StatementsSerializer(serializers.Serializer):  # type: ignore[type-arg]
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
     results = StatementSerializer(many=True)
+    heads = DirectoryHeadSerializer(many=True)
 
 
 class DirectoryView(APIView):
@@ -94,7 +110,22 @@ class StatementsView(APIView):
 
     @extend_schema(parameters=[AfterSerializer], responses=StatementsSerializer)
     def get(self, request: ActorRequest) -> Response:
-        """The key directory in order: own hospital's and partners' statements. Clients verify every one."""
-        found = directory.statements_after(actor=request.actor, order=parsed(AfterSerializer, request.query_params)["after"])
-        more = request.build_absolute_uri(f"{request.path}?after={found[-1].order}") if len(found) == directory.PAGE else None
-        return Response(StatementsSerializer({"next": more, "previous": None, "results": found}).data)
+        """The key directory in order: own hospital's and partners' statements, with signed heads. Clients verify all of it."""
+        asked = parsed(AfterSerializer, request.query_params)
+        places = {"order": asked["after"], "heads": asked["heads"], "hospital": asked.get("hospital")}
+        found = directory.statements_after(actor=request.actor, **places)
+        rows = [_row(statement, is_shown=directory.is_shown(statement, request.actor)) for statement in found.statements]
+        page = {"next": None if found.is_last else _next(request, rows[-1]["order"]), "previous": None}
+        return Response(StatementsSerializer({**page, "results": rows, "heads": found.heads}).data)
+
+
+def _row(statement: Statement, *, is_shown: bool) -> dict[str, Any]:
+    bare = {"order": statement.order, "hospital": statement.hospital_id, "place": statement.place}
+    if is_shown:
+        return {**bare, "h": statement.header, "s": statement.signature, "leaf": None}
+    return {**bare, "h": None, "s": None, "leaf": statement.leaf}
+
+
+def _next(request: ActorRequest, order: int) -> str:
+    query = urlencode({**request.query_params.dict(), "after": order})
+    return request.build_absolute_uri(f"{request.path}?{query}")

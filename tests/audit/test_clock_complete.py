@@ -25,7 +25,7 @@ from beds.models import Alarm, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
 from identity.models import DeviceLink, DutyRole, Invitation, SignIn, Unit
-from identity.tasks import tidy_up
+from identity.tasks import sign_directory_heads, tidy_up
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -38,6 +38,7 @@ from tests.beds.chains import half_a_minute_passes
 from tests.beds.test_waves import late
 from tests.cast import Night
 from tests.identity.browser import new_token
+from tests.identity.test_hospitals import accepting
 from tests.identity.test_join import INVITED
 from tests.messaging.people import sent
 from tests.messaging.test_emergency import broken, run_out
@@ -92,6 +93,10 @@ def heard_alarm(scene: Scene) -> None:
 
 def recorded(scene: Scene) -> None:
     assert scene.registrar.get("duty").status_code == 200
+
+
+def stated(scene: Scene) -> None:
+    assert accepting(scene.registrar, scene.night.fern).status_code == 201
 
 
 def asked_export(scene: Scene) -> None:
@@ -158,6 +163,7 @@ CLOCK = {
         Row(sweep_overdue_requests, silent_alarm, ["beds.alarm_failed: kreis uni"]),
         Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
     ],
+    "identity.tasks.sign_directory_heads": [Row(sign_directory_heads, stated, [])],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
     "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: uni"], PUSHED)],

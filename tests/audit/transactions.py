@@ -22,6 +22,7 @@ BOOKKEEPING = {
     "audit_node": "the logs' own",
     "audit_checkpoint": "the logs' own",
     "audit_cosignature": "the logs' own",
+    "identity_directoryhead": "the logs' own: a head of the key directory, signed",
     "audit_witness": "who of the witnesses is how far",
     "messaging_pendingpush": "a device is owed a ring; what it rings about is messaging.send",
     "messaging_pushsweep": "how far the worker has looked",

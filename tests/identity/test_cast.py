@@ -5,7 +5,7 @@ from wardline_client.protocol import Directory, decode, parse_statement
 
 def test_is_believed_by_a_client(night):
     answer = night.adler.get("statements").json()
-    stated = [parse_statement(decode(row["h"]), decode(row["s"])) for row in answer["results"]]
+    stated = [parse_statement(decode(row["h"]), decode(row["s"])) for row in answer["results"] if row["h"]]
 
     directory = Directory({night.kreis.id: night.kreis.root.public}, stated)
 

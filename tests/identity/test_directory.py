@@ -62,7 +62,7 @@ def test_reading_is_audited(night):
 
 def stated_to(someone, after=0):
     rows = someone.get(f"statements?after={after}").json()["results"]
-    return [(row["order"], parse_statement(decode(row["h"]), decode(row["s"]))) for row in rows]
+    return [(row["order"], parse_statement(decode(row["h"]), decode(row["s"]))) for row in rows if row["h"]]
 
 
 def test_statements_come_in_order_and_only_what_concerns_one(night):
@@ -83,7 +83,7 @@ def test_statements_are_paged(night, monkeypatch):
 
     answer, orders = night.adler.get("statements").json(), []
     while True:
-        orders += [row["order"] for row in answer["results"]]
+        orders += [row["order"] for row in answer["results"] if row["h"]]
         if answer["next"] is None:
             break
         answer = night.adler.get(answer["next"].removeprefix("http://localhost:8000")).json()

@@ -56,7 +56,7 @@ def written(value):
             return written(vars(value))
         case dict():
             return {name: written(item) for name, item in value.items()}
-        case tuple():
+        case tuple() | list():
             return [written(item) for item in value]
         case _ if hasattr(value, "isoformat"):
             return format_time(value)

@@ -4,6 +4,7 @@ Invariant: every run writes the same bytes. All inputs are fixed; what HPKE seal
 """
 
 from chains import make_directory, make_statements
+from logs import make_heads
 from promised import make_receipts
 from sealed import make_epochs, make_messages
 from seeds import make_hpke, make_images, make_keys, make_role_seeds
@@ -16,6 +17,7 @@ def main() -> None:
     make_profiles()
     make_statements()
     make_directory()
+    make_heads()
     make_epochs()
     make_messages()
     make_bodies()

@@ -7,8 +7,10 @@ from cast import (
     ADLER,
     ARCHIVE,
     BRANDT,
+    HOSPITAL,
     KEYS,
     NOON,
+    PARTNER,
     PHONE,
     PHONE_KEY,
     ROLE,
@@ -24,6 +26,7 @@ from cast import (
     write,
 )
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from logs import signed_head
 
 from wardline_client.protocol import epochs, keys, messages
 from wardline_client.protocol.encoding import encode, sha256
@@ -33,12 +36,15 @@ from wardline_client.protocol.signing import SigningKey
 
 def make_epochs() -> None:
     recipients = {ADLER: "adler", BRANDT: "brandt", ARCHIVE: "archive"}
-    one = sealed_epoch("epoch 1", recipients)
+    heads = sorted(
+        (signed_head(place, size, fixed("a root")) for place, size in ((HOSPITAL, 7), (PARTNER, 3))), key=lambda head: str(head.hospital)
+    )
+    one = sealed_epoch("epoch 1", recipients, heads=heads)
     two = sealed_epoch("epoch 2", {ADLER: "adler 2", ROLE: "role"}, epoch=2, prev=sha256(one.h), role=ROLE)
     liar = seal_again("epoch with another key", one, recipients, PHONE_KEY, key=fixed("another K"))
     short = seal_again("epoch with a short key", one, recipients, PHONE_KEY, key=fixed("K", 16))
     header = json.loads(one.h)
-    to = header["to"]
+    to, head = header["to"], header["heads"][0]
 
     def case(name: str, made: epochs.SealedEpoch, who: UUID, key: str) -> dict[str, object]:
         place = [principal for principal, _ in made.header.to].index(who)
@@ -105,6 +111,12 @@ def make_epochs() -> None:
             header_case("recipient without kid", {"to": [[to[0][0]]]}, header),
             header_case("upper-case identifier", {"by": str(ADLER).upper()}, header),
             header_case("identifier without hyphens", {"by": ADLER.hex}, header),
+            header_case("heads not in order", {"heads": header["heads"][::-1]}, header),
+            header_case("a hospital's head twice", {"heads": [head, head]}, header),
+            header_case("65 heads", {"heads": [[f"{n:08x}-0000-4000-8000-000000000000", *head[1:]] for n in range(65)]}, header),
+            header_case("head of nothing", {"heads": [[head[0], 0, *head[2:]]]}, header),
+            header_case("head without a signature", {"heads": [head[:3]]}, header),
+            header_case("head with a short root", {"heads": [[*head[:2], "AAAA", head[3]]]}, header),
             header_case("retention in capitals", {"retention": "Clinical"}, header),
             header_case("retention too long", {"retention": "a" * 33}, header),
             header_case("retention with a line break", {"retention": "a\n"}, header),

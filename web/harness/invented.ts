@@ -47,6 +47,8 @@ function directory(): DirectoryView {
       id: `r-${id}`, hospital: id, unit: null, name: id === "adler" ? "Oberarzt Hintergrund" : "Intensivkoordination", categories: id === "uk" ? ["icu-high", "icu-low", "imc"] : [], isProved: true,
       eligible: ["p-adler", "p-weber", "p-brandt", "p-celik"], onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
     }))),
+    logs: HOSPITALS.map(([hospital]) => ({ hospital, size: 412, digits: FINGERPRINT, signedSize: 412, trouble: null, warnings: [] })),
+    aboutMe: [],
   };
 }
 

@@ -48,6 +48,7 @@ from wardline_client.protocol.statements import (
     parse_statement,
     verify_statement,
 )
+from wardline_client.protocol.tree import Tree, leaf_hash
 
 __all__ = [
     "CODES",
@@ -72,6 +73,7 @@ __all__ = [
     "Sign",
     "Signed",
     "Statement",
+    "Tree",
     "check_ciphertext",
     "check_pair",
     "check_wraps",
@@ -80,6 +82,7 @@ __all__ = [
     "format_receipt",
     "format_time",
     "kid",
+    "leaf_hash",
     "need_digest",
     "parse_acceptance",
     "parse_epoch_header",

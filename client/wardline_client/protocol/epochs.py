@@ -28,18 +28,20 @@ from wardline_client.protocol.encoding import (
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.hpke import OVERHEAD, KemKey, seal
 from wardline_client.protocol.keys import hkdf, labelled
+from wardline_client.protocol.notes import MAX_HEADS, SignedHead, as_head, head_members
 from wardline_client.protocol.signing import SigningKey, kid, verify
 
 MAX_RECIPIENTS: Final = 512
 WRAP_LENGTH: Final = OVERHEAD + 32
-_NAMES: Final = ("conversation", "epoch", "prev", "by", "role", "device", "at", "to", "retention", "kc")
+_NAMES: Final = ("conversation", "epoch", "prev", "by", "role", "device", "at", "to", "heads", "retention", "kc")
 _LABEL: Final = "sig-epoch"
 _type_retention = re.compile(r"[a-z0-9-]{1,32}").fullmatch
 
 
 @dataclass(frozen=True)
 class EpochHeader:
-    """``to`` pairs each recipient with the 16-byte kid of its X-Wing key; ``kc`` commits to ``K``."""
+    """``to`` pairs each recipient with the 16-byte kid of its X-Wing key; ``kc`` commits to ``K``; ``heads`` are those of the members'
+    hospitals that its maker had verified."""
 
     conversation: UUID
     epoch: int
@@ -49,6 +51,7 @@ class EpochHeader:
     device: UUID
     at: datetime
     to: tuple[tuple[UUID, bytes], ...]
+    heads: tuple[SignedHead, ...]
     retention: str
     kc: bytes
 
@@ -76,15 +79,20 @@ def parse_epoch_header(h: bytes) -> EpochHeader:
         device=members.uuid("device"),
         at=members.time("at"),
         to=tuple(_recipient(item) for item in members.items("to", 1, MAX_RECIPIENTS)),
+        heads=tuple(as_head(item) for item in members.items("heads", 0, MAX_HEADS)),
         retention=members.text("retention", _type_retention),
         kc=members.binary("kc", 32),
     )
     if (header.epoch == 1) != (header.prev is None):
         raise malformed("prev is null in the first epoch and in no other")
-    principals = [str(principal) for principal, _ in header.to]
-    if any(former >= later for former, later in pairwise(principals)):
-        raise malformed("to is not in ascending order")
+    _check_ascending("to", [principal for principal, _ in header.to])
+    _check_ascending("heads", [head.hospital for head in header.heads])
     return header
+
+
+def _check_ascending(name: str, ids: list[UUID]) -> None:
+    if any(str(former) >= str(later) for former, later in pairwise(ids)):
+        raise malformed(f"{name} is not in ascending order")
 
 
 def verify_epoch_signature(h: bytes, w: Sequence[bytes], s: bytes, device: bytes) -> None:
@@ -127,6 +135,7 @@ def seal_epoch(
     recipients: Mapping[UUID, bytes],
     retention: str,
     signing_key: SigningKey,
+    heads: Sequence[SignedHead] = (),
     key: bytes | None = None,
 ) -> SealedEpoch:
     """Make an epoch for ``recipients``: principal to X-Wing public key, each proved by a ``Directory`` before.
@@ -147,6 +156,7 @@ def seal_epoch(
             "device": str(device),
             "at": format_time(at),
             "to": [[str(principal), encode(kid(public))] for principal, public in ordered],
+            "heads": [head_members(head) for head in heads],
             "retention": retention,
             "kc": encode(commitment(key)),
         }

@@ -21,6 +21,9 @@ CODES: Final = frozenset(
         "statement.no_chain",
         "statement.fork",
         "statement.revoked",
+        "directory.rolled_back",
+        "directory.split",
+        "directory.withheld",
         "promise.mismatch",
         "promise.out_of_time",
     }

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from wardline_client.protocol.encoding import sha256
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.hpke import KemKey, seal
-from wardline_client.protocol.signing import SigningKey
+from wardline_client.protocol.signing import SigningKey, digits
 
 SEED_LENGTH: Final = 32
 PRF_EVAL: Final = b"wardline/1 prf"
@@ -61,8 +61,7 @@ class PrincipalKeys:
 
 def fingerprint(*, kem: bytes, sign: bytes) -> str:
     """What people compare, read aloud, before a registrar signs: six groups of five digits over both public keys (section 3)."""
-    digest = sha256(labelled("wardline/1 fingerprint", kem + sign))
-    return " ".join(f"{int.from_bytes(digest[start : start + 5], 'big') % 100_000:05d}" for start in range(0, 30, 5))
+    return digits(labelled("wardline/1 fingerprint", kem + sign))
 
 
 def root_key(code: bytes) -> SigningKey:

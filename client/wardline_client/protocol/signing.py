@@ -1,6 +1,6 @@
 """Ed25519 with a label in front of everything signed, so that no signature of one kind passes for another.
 
-Invariant: nothing is signed or verified without its label.
+Invariant: nothing is signed or verified without its label; ``verify_text`` is for other people's format, whose first line is one.
 """
 
 from functools import lru_cache
@@ -15,6 +15,12 @@ from wardline_client.protocol.errors import ProtocolError
 def kid(public: bytes) -> bytes:
     """16 bytes that name a public key, X-Wing or Ed25519."""
     return sha256(public)[:16]
+
+
+def digits(text: bytes) -> str:
+    """Six groups of five digits of a digest, for people to compare."""
+    digest = sha256(text)
+    return " ".join(f"{int.from_bytes(digest[start : start + 5], 'big') % 100_000:05d}" for start in range(0, 30, 5))
 
 
 class SigningKey:
@@ -41,6 +47,14 @@ def verify(public: bytes, label: str, digests: tuple[bytes, ...], signature: byt
         _loaded(public).verify(signature, _message(label, digests))
     except (InvalidSignature, ValueError):
         raise ProtocolError("signature.invalid", label) from None
+
+
+def verify_text(public: bytes, text: str, signature: bytes) -> None:
+    """Ed25519 over a signed note's text (C2SP). Raises ``signature.invalid``."""
+    try:
+        _loaded(public).verify(signature, text.encode())
+    except (InvalidSignature, ValueError):
+        raise ProtocolError("signature.invalid", "note") from None
 
 
 def _message(label: str, digests: tuple[bytes, ...]) -> bytes:

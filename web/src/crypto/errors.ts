@@ -13,6 +13,9 @@ export type ProtocolErrorCode =
   | "statement.no_chain"
   | "statement.fork"
   | "statement.revoked"
+  | "directory.rolled_back"
+  | "directory.split"
+  | "directory.withheld"
   | "promise.mismatch"
   | "promise.out_of_time";
 

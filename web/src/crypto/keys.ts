@@ -102,9 +102,18 @@ export async function sign(key: SigningKey, label: string, ...parts: readonly Ui
 
 /** Throws `signature.invalid`. */
 export async function verify(publicKey: Bytes, signature: Bytes, label: string, ...parts: readonly Uint8Array[]): Promise<void> {
+  await verifyBytes(publicKey, signature, labelled(label, ...parts));
+}
+
+/** Of a signed note (C2SP), whose own first line is its label. Throws `signature.invalid`. */
+export async function verifyText(publicKey: Bytes, signature: Bytes, text: string): Promise<void> {
+  await verifyBytes(publicKey, signature, utf8(text));
+}
+
+async function verifyBytes(publicKey: Bytes, signature: Bytes, signed: Bytes): Promise<void> {
   const isValid = await crypto.subtle
     .importKey("raw", publicKey, "Ed25519", false, ["verify"])
-    .then((key) => crypto.subtle.verify("Ed25519", key, signature, labelled(label, ...parts)))
+    .then((key) => crypto.subtle.verify("Ed25519", key, signature, signed))
     .catch(() => false);
   if (!isValid) throw new ProtocolError("signature.invalid");
 }

@@ -16,7 +16,7 @@ class Model {
   session = $state.raw<SessionState>(NOBODY);
   connection = $state.raw<Connection>("live");
   waiting = $state.raw(0);
-  directory = $state.raw<DirectoryView>({ hospitals: [], people: [], roles: [] });
+  directory = $state.raw<DirectoryView>({ hospitals: [], people: [], roles: [], logs: [], aboutMe: [] });
   conversations = $state.raw<ConversationView[]>([]);
   requests = $state.raw<BedRequest[]>([]);
   board = $state.raw<BoardHospital[]>([]);

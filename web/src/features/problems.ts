@@ -49,6 +49,9 @@ const SAID: Record<string, Said> = {
   "quiet.hours": () => ({ what: m.problem_quiet_hours(), next: m.problem_quiet_hours_next() }),
   "promise.mismatch": () => ({ what: m.problem_promise(), next: m.problem_promise_next() }),
   "promise.wrong_clock": () => ({ what: m.problem_clock(), next: m.problem_clock_next() }),
+  "directory.rolled_back": () => ({ what: m.problem_rolled_back(), next: m.problem_directory_next() }),
+  "directory.split": () => ({ what: m.problem_split(), next: m.problem_directory_next() }),
+  "directory.withheld": () => ({ what: m.problem_withheld(), next: m.problem_directory_next() }),
   "statement.no_chain": () => ({ what: m.problem_chain(), next: m.problem_chain_next() }),
 };
 const ALIASES: Record<string, string> = {

@@ -6,10 +6,10 @@
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { aesOpen, aesSeal, type Bytes, concat, fromUtf8, hkdf, random, utf8 } from "../crypto";
-import type { AccountRow, ConversationRow, DeviceRow, EpochRow, MessageRow, OutboxRow, StatementRow, UploadRow } from "./rows";
+import type { AccountRow, ConversationRow, DeviceRow, EpochRow, HeadsRow, MessageRow, OutboxRow, StatementRow, UploadRow } from "./rows";
 
 interface Schema extends DBSchema {
-  own: { key: string; value: DeviceRow | AccountRow };
+  own: { key: string; value: DeviceRow | AccountRow | HeadsRow };
   statements: { key: number; value: StatementRow };
   conversations: { key: string; value: ConversationRow };
   epochs: { key: [string, number]; value: EpochRow };
@@ -32,8 +32,13 @@ export class LocalStore {
   }
 
   static async open(name = "wardline"): Promise<LocalStore> {
-    const db = await openDB<Schema>(name, 1, {
-      upgrade(db) {
+    const db = await openDB<Schema>(name, 2, {
+      upgrade(db, from, _to, change) {
+        if (from === 1) {
+          // Their places in the hospitals' logs were not kept; they are public and fetched once more.
+          void change.objectStore("statements").clear();
+          return;
+        }
         db.createObjectStore("own");
         db.createObjectStore("statements", { keyPath: "order" });
         db.createObjectStore("conversations", { keyPath: "id" });
@@ -76,6 +81,19 @@ export class LocalStore {
   async addStatements(rows: readonly StatementRow[]): Promise<void> {
     const write = this.#db.transaction("statements", "readwrite");
     await Promise.all([...rows.map((row) => write.store.put(row)), write.done]);
+  }
+
+  /** Not sealed: nothing in it is secret, and what was seen must not be forgotten with a seed. */
+  async heads(): Promise<HeadsRow | undefined> {
+    return (await this.#db.get("own", "heads")) as HeadsRow | undefined;
+  }
+
+  async putHeads(heads: HeadsRow): Promise<void> {
+    await this.#db.put("own", heads, "heads");
+  }
+
+  async dropStatements(): Promise<void> {
+    await this.#db.clear("statements");
   }
 
   async conversations(): Promise<ConversationRow[]> {

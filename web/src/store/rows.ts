@@ -1,5 +1,5 @@
 /** What is kept on the device: keys the page cannot read, ciphertext, and where it stands. */
-import type { Bytes, Priority } from "../crypto";
+import type { Bytes, KeptHeads, Priority } from "../crypto";
 
 /** This browser as a device. `secret` is there where the passkey has no PRF: 32 bytes under `secretKey`, which no page can export. */
 export interface DeviceRow {
@@ -22,7 +22,11 @@ export interface AccountRow {
   pins: [hospital: string, root: Bytes][];
 }
 
-export interface StatementRow { order: number; h: Bytes; s: Bytes }
+/** A leaf of a hospital's log of statements; `signed` is null where only the leaf's hash is shown. */
+export interface StatementRow { order: number; hospital: string; place: number; leaf: Bytes; signed: { h: Bytes; s: Bytes } | null }
+
+/** `order`: how far the directory has been read, all hospitals together. */
+export interface HeadsRow { order: number; heads: KeptHeads }
 
 export interface EpochRow {
   conversation: string;

@@ -128,10 +128,14 @@ function cookie(name: string): string {
 /** Follows `next` of a paged list; a whole list has none. */
 export async function allPages<T>(api: Api, path: string): Promise<T[]> {
   const all: T[] = [];
+  for await (const { results } of pages<{ next?: string | null; results: T[] }>(api, path)) all.push(...results);
+  return all;
+}
+
+export async function* pages<Page extends { next?: string | null }>(api: Api, path: string): AsyncGenerator<Page> {
   for (let next: string | null = path; next; ) {
-    const page: { next?: string | null; results: T[] } = await api.get(next);
-    all.push(...page.results);
+    const page: Page = await api.get(next);
+    yield page;
     next = page.next ? new URL(page.next, location.origin).pathname + new URL(page.next, location.origin).search : null;
   }
-  return all;
 }

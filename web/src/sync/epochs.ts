@@ -5,7 +5,7 @@
  * line from the epoch before; a key is sealed only to proved recipients.
  */
 import {
-  b64u, type Bytes, equal, type EpochHeader, openEpoch, parseEpochHeader, ProtocolError, type Recipient, sealEpoch, sha256,
+  b64u, type Bytes, equal, type EpochHeader, headsIn, openEpoch, parseEpochHeader, ProtocolError, type Recipient, sealEpoch, sha256,
   type SignedEpoch, timestamp, unb64u, verifyEpoch, wrapsDigest,
 } from "../crypto";
 import type { EpochRow, LocalStore } from "../store";
@@ -80,6 +80,7 @@ export class Epochs {
     // Without this, an outsider's device and the server could open an epoch of their own in our conversation.
     const members = before ? parseEpochHeader(before.h).to : header.to;
     if (!members.some(([member]) => member === header.by || member === header.role)) throw new ProtocolError("signature.invalid", "not by a member");
+    this.#ground.trust.hear(headsIn(header), header.by);
     return header;
   }
 
@@ -96,8 +97,9 @@ export class Epochs {
 
   /** Makes an epoch and keeps what this person needs of it; it counts once the server has taken it. */
   async seal(draft: EpochPlan, recipients: readonly Recipient[]): Promise<SealedWire> {
-    const { ring } = this.#ground;
-    const sealed = await sealEpoch({ ...draft, by: ring.person, device: ring.device, at: timestamp(), recipients }, ring.deviceKey);
+    const { ring, trust } = this.#ground;
+    const heads = trust.headsOf(recipients.map(({ principal }) => principal));
+    const sealed = await sealEpoch({ ...draft, by: ring.person, device: ring.device, at: timestamp(), recipients, heads }, ring.deviceKey);
     const { conversation, epoch } = draft;
     const row = await ownRow(conversation, epoch, sealed);
     if (epoch === 1) await this.#ground.store.putEpoch(row);

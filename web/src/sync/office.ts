@@ -87,8 +87,7 @@ export class Office {
     // It may have become a device a moment ago, and who revokes must know whose it is from a signed statement.
     await this.#ground.trust.refresh();
     const { principal } = this.#ground.trust.directory.deviceEver(device);
-    const statement = await this.#state("device-revoked", device, { principal, reason });
-    await this.#ground.api.post(`/devices/${device}/revoke`, { statement });
+    await this.#state(`/devices/${device}/revoke`, "device-revoked", device, { principal, reason });
     await this.refreshDevices();
   }
 
@@ -146,7 +145,7 @@ export class Office {
     const { kem, sign } = member.keys;
     const generation = (this.#ground.trust.directory.latest("member", person)?.body.generation ?? 0) + 1;
     const body = { generation, kem: unb64u(kem, 1216), sign: unb64u(sign, 32), profile: await profileDigest(unb64u(member.profile)) };
-    await this.#ground.api.post(`/members/${person}/approve`, { statement: await this.#state("member", person, body) });
+    await this.#state(`/members/${person}/approve`, "member", person, body);
     await Promise.all([this.refreshPending(), this.#ground.trust.refresh()]);
   }
 
@@ -155,11 +154,10 @@ export class Office {
     await this.#ground.trust.refresh();
   }
 
-  async #state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K]): Promise<{ h: string; s: string }> {
+  async #state<K extends StatementKind>(path: string, kind: K, subject: string, body: Bodies[K]): Promise<void> {
     const { ring, trust } = this.#ground;
     const prev = trust.directory.latest(kind, subject)?.digest ?? null;
     const draft = { kind, hospital: ring.hospital, subject, body, by: ring.person, at: timestamp(), prev };
-    const { h, s } = await makeStatement(draft, ring.own.sign);
-    return { h: b64u(h), s: b64u(s) };
+    await trust.state(path, await makeStatement(draft, ring.own.sign));
   }
 }

@@ -3,7 +3,7 @@
  *
  * Invariant: it lives from unlocking to locking. `close` ends every timer, socket and watch it started, and with it go keys and opened bodies.
  */
-import type { Bytes } from "../crypto";
+import { type Bytes, ProtocolError } from "../crypto";
 import type { AccountRow, LocalStore, OutboxRow } from "../store";
 import { type Api, ApiError } from "./api";
 import { Audit } from "./audit";
@@ -42,7 +42,7 @@ export class OpenedSession {
   #directoryAt = 0;
 
   constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
-    const trust = new Trust(api, store, ring.storeKey, new Map(account.pins));
+    const trust = new Trust(api, store, ring.storeKey, new Map(account.pins), ring);
     this.ground = { api, store, ring, trust };
     const epochs = new Epochs(this.ground);
     const rolesHeld = () => this.office.rolesHeld();
@@ -143,7 +143,7 @@ export class OpenedSession {
 
   /** A conversation came on the screen: who has what, and, beside it, the key housekeeping that is due. */
   #opened(conversation: string): void {
-    if (this.inbox.rows.has(conversation)) this.sending.keepHouse(conversation).catch(onlyApi);
+    if (this.inbox.rows.has(conversation)) this.sending.keepHouse(conversation).catch(onlyHousekeeping);
   }
 
   async acknowledge(message: MessageView, role: string | null | undefined): Promise<void> {
@@ -159,6 +159,11 @@ function rootOf({ hospital, pins }: AccountRow): Bytes {
   const root = pins.find(([id]) => id === hospital)?.[1];
   if (!root) throw new Error("the account has no pinned root of its hospital");
   return root;
+}
+
+/** Who cannot be proved, or whose directory does not fit, gets no new epoch; the one at hand goes on, and the directory shows it. */
+function onlyHousekeeping(error: unknown): void {
+  if (!(error instanceof ProtocolError)) onlyApi(error);
 }
 
 export function onlyApi(error: unknown): void {

@@ -9,6 +9,7 @@ import type { OpenedSession } from "./opened";
 import type {
   BedRequest, BoardHospital, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, PendingMember, Readable, SessionState,
 } from "./types";
+import { EMPTY_DIRECTORY } from "./types";
 
 export const NOBODY: SessionState = {
   phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, isLogReader: false, rolesOnDuty: [], fingerprint: null,
@@ -19,7 +20,7 @@ export class Shown {
   readonly session = new Value<SessionState>(NOBODY);
   readonly connection = new Value<Connection>("offline");
   readonly waiting = new Value(0);
-  readonly directory = new Value<DirectoryView>({ hospitals: [], people: [], roles: [] });
+  readonly directory = new Value<DirectoryView>(EMPTY_DIRECTORY);
   readonly conversations = new Value<ConversationView[]>([]);
   readonly requests = new Value<BedRequest[]>([]);
   readonly board = new Value<BoardHospital[]>([]);
@@ -51,7 +52,7 @@ export class Shown {
     this.connection.set("offline");
     this.waiting.set(0);
     this.boardAt.set(null);
-    this.directory.set({ hospitals: [], people: [], roles: [] });
+    this.directory.set(EMPTY_DIRECTORY);
     for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices]) list.set([]);
   }
 }

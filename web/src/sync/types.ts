@@ -1,5 +1,5 @@
 /** What the screens see. Ids are UUIDs, times ISO 8601 UTC. Nothing here is written to disk in clear. */
-import type { Body, Priority, RevocationReason } from "../crypto";
+import type { Body, Priority, RevocationReason, StatementKind, TroubleCode, WarningCode } from "../crypto";
 
 /** A value that changes; the store contract of Svelte (`$name`), usable without it. */
 export interface Readable<T> {
@@ -85,11 +85,30 @@ export interface DutyRole {
   onDuty: { person: string | null; since: string; until: string | null } | null;
 }
 
+/** Size of a hospital's log of statements, and its root as digits that two people can compare. */
+export interface HeadView { size: number; digits: string }
+
+export interface LogView extends HeadView {
+  hospital: string;
+  /** Up to where the service has signed it. */
+  signedSize: number;
+  /** Nothing is sealed to this hospital: it does not fit. `by` was shown `shown`; null: it is what the service shows here. */
+  trouble: { code: TroubleCode; mine: HeadView; shown: HeadView; by: string | null } | null;
+  warnings: { code: WarningCode; by: string | null }[];
+}
+
+/** A statement about oneself that this device did not make. */
+export interface AboutMe { digest: string; kind: StatementKind; device: string | null; at: string }
+
 export interface DirectoryView {
   hospitals: Hospital[];
   people: Person[];
   roles: DutyRole[];
+  logs: LogView[];
+  aboutMe: AboutMe[];
 }
+
+export const EMPTY_DIRECTORY: DirectoryView = { hospitals: [], people: [], roles: [], logs: [], aboutMe: [] };
 
 /** wartet, gesendet, zugestellt, bestätigt. `refused`: the server will not take it; `problem` says why. */
 export type MessageState = "waiting" | "sent" | "delivered" | "acknowledged" | "refused";

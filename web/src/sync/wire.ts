@@ -31,7 +31,13 @@ export interface WrapRowWire {
 
 export interface GenerationWire { generation: number; history: string | null }
 
-export interface StatementWire { order: number; h: string; s: string }
+export interface StatementWire { order: number; hospital: string; place: number; h: string | null; s: string | null; leaf: string | null }
+
+export interface StatementsWire {
+  next?: string | null;
+  results: StatementWire[];
+  heads: { order: number; hospital: string; note: string; key: string }[];
+}
 
 export interface DirectoryWire {
   hospitals: (Hospital & { root: string | null })[];

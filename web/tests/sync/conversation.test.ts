@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => {
   adlers.close();
   brandts.close();
-  vi.unstubAllGlobals();
+  // The world stays until the next one stands in its place: key housekeeping that a test began may still be under way.
 });
 
 const send = (text: string) => adlers.sending.send(conversation, { t: "text", text }, {});
@@ -148,7 +148,8 @@ describe("somebody awaited", () => {
     await adlers.refreshDirectory();
     Object.assign(world.conversations.get(conversation) ?? {}, { awaited: [carl.id] });
     await adlers.resync();
-    expect(adlers.conversations.list.value.find(({ id }) => id === conversation)?.awaited.map(({ principal }) => principal)).toEqual([carl.id]);
+    const awaited = () => adlers.conversations.list.value.find(({ id }) => id === conversation)?.awaited.map(({ principal }) => principal);
+    expect(await until(() => awaited()?.length && awaited())).toEqual([carl.id]);
 
     await adlers.sending.keepHouse(conversation);
     const place = await until(() => world.conversations.get(conversation)?.epochs.length === 2 && world.conversations.get(conversation));

@@ -70,7 +70,7 @@ async function approve(): Promise<void> {
   const { kem = "", sign = "", profile = "" } = enrolment.keys ?? {};
   const body = { generation: 1, kem: unb64u(kem), sign: unb64u(sign), profile: await profileDigest(unb64u(profile)) };
   await world.state("member", person, body, world.registrar.id, world.registrar.keys.sign);
-  world.statements.push({ order: world.statements.length + 1, ...enrolment.statement });
+  world.take(enrolment.statement);
   world.people.push({ id: person, hospital: world.hospital, profile, kind: "human", is_registrar: false });
   state = "active";
 }

@@ -5,8 +5,8 @@
 import "fake-indexeddb/auto";
 import { vi } from "vitest";
 import {
-  b64u, type Bodies, type Bytes, keyId, makeDeviceKey, makeProfile, makeStatement, parseEpochHeader, parseMessageHeader, principalKeys,
-  type PrincipalKeys, profileDigest, random, sealRoleSeed, sha256, type SigningKey, type StatementKind, unb64u, wrapsDigest,
+  b64u, type Bodies, type Bytes, concat, keyId, leafHash, makeDeviceKey, makeProfile, makeStatement, parseEpochHeader, parseMessageHeader, principalKeys,
+  type PrincipalKeys, profileDigest, random, sealRoleSeed, sha256, type SigningKey, type StatementKind, Tree, unb64u, utf8, wrapsDigest,
 } from "../../src/crypto";
 import { LocalStore } from "../../src/store";
 import { Api } from "../../src/sync/api";
@@ -23,7 +23,9 @@ export class World {
   readonly hospital = crypto.randomUUID();
   root!: SigningKey;
   registrar!: Somebody;
-  statements: { order: number; h: string; s: string }[] = [];
+  statements: { order: number; hospital: string; place: number; h: string; s: string; leaf: null }[] = [];
+  /** What the service signs heads with. */
+  logKey!: SigningKey;
   people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
   roles: { id: string; hospital: string; unit: null; profile: string; categories: string[]; on_duty: null }[] = [];
   duty: { role: string; holder: string | null; since: null; until: null; sealed: string; generation: number; keys: { generation: number; history: null }[] }[] = [];
@@ -39,6 +41,7 @@ export class World {
     const world = new World();
     const rootSeed = random(32);
     world.root = (await principalKeys(rootSeed)).sign;
+    world.logKey = (await principalKeys(random(32))).sign;
     world.registrar = await world.somebody();
     await world.state("root", world.hospital, { sign: world.root.publicKey }, world.hospital, world.root);
     await world.state("registrar", world.registrar.id, { sign: world.registrar.keys.sign.publicKey }, world.hospital, world.root);
@@ -57,7 +60,25 @@ export class World {
 
   async state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K], by: string, key: SigningKey, at = AT): Promise<void> {
     const { h, s } = await makeStatement({ kind, hospital: this.hospital, subject, body, by, at }, key);
-    this.statements.push({ order: this.statements.length + 1, h: b64u(h), s: b64u(s) });
+    this.take({ h: b64u(h), s: b64u(s) });
+  }
+
+  take(statement: { h: string; s: string }): void {
+    const place = this.statements.length;
+    this.statements.push({ order: place + 1, hospital: this.hospital, place, ...statement, leaf: null });
+  }
+
+  /** The signed head of what is shown. */
+  async head(shown: readonly { h: string; s: string }[]): Promise<{ order: number; hospital: string; note: string; key: string }> {
+    const tree = new Tree();
+    for (const { h, s } of shown) tree.leaves.push(await leafHash({ h: unb64u(h), s: unb64u(s) }));
+    const origin = `ward.example/audit/directory/${this.hospital}`;
+    const text = `${origin}\n${tree.size}\n${base64(await tree.rootAt(tree.size))}\n`;
+    const { privateKey, publicKey } = this.logKey;
+    const keyId = (await sha256(utf8(`${origin}\n`), Uint8Array.of(1), publicKey)).slice(0, 4);
+    const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, utf8(text)));
+    const note = `${text}\n\u2014 ${origin} ${base64(concat(keyId, signature))}\n`;
+    return { order: this.statements.length + 1, hospital: this.hospital, note, key: b64u(publicKey) };
   }
 
   /** A member the registrar vouches for, with one device; `isProved` false: the server lists them, nobody signed. */
@@ -124,7 +145,9 @@ export class World {
     if (place && part === "epochs") return { body: { results: place.epochs.filter(({ epoch }) => epoch > after(path)) } };
     if (place && part === "delivered") return {};
     if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients([...place.members, ...(place.awaited ?? [])]), receipts: [] } };
-    if (path.startsWith("/statements")) return { body: { results: this.statements.filter(({ order }) => order > after(path)) } };
+    if (path.startsWith("/statements")) {
+      return { body: { results: this.statements.filter(({ order }) => order > after(path)), heads: [await this.head(this.statements)] } };
+    }
     const hospitals = [{ id: this.hospital, slug: "mitte", name: "Klinikum Mitte", city: "", latitude: null, longitude: null, root: null }];
     const fixed: Record<string, unknown> = {
       "/directory": { hospitals, people: this.people, roles: this.roles },
@@ -180,6 +203,10 @@ export class World {
     }
     return sha256(new Uint8Array());
   }
+}
+
+function base64(bytes: Bytes): string {
+  return btoa(String.fromCharCode(...bytes));
 }
 
 interface EpochIn { h: string; w: string[]; s: string }
