@@ -24,6 +24,9 @@ export class World {
   root!: SigningKey;
   registrar!: Somebody;
   statements: { order: number; hospital: string; place: number; h: string; s: string; leaf: null }[] = [];
+  /** What the service shows of them at the moment; a lie, if it is not all. */
+  shows: (all: World["statements"]) => World["statements"] = (all) => all;
+  isSigning = true;
   /** What the service signs heads with. */
   logKey!: SigningKey;
   people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
@@ -146,7 +149,9 @@ export class World {
     if (place && part === "delivered") return {};
     if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients([...place.members, ...(place.awaited ?? [])]), receipts: [] } };
     if (path.startsWith("/statements")) {
-      return { body: { results: this.statements.filter(({ order }) => order > after(path)), heads: [await this.head(this.statements)] } };
+      // Numbered anew and signed as shown: a service that lies leaves no gap and has its own key.
+      const shown = this.shows(this.statements).map((statement, place) => ({ ...statement, place }));
+      return { body: { results: shown.filter(({ order }) => order > after(path)), heads: this.isSigning ? [await this.head(shown)] : [] } };
     }
     const hospitals = [{ id: this.hospital, slug: "mitte", name: "Klinikum Mitte", city: "", latitude: null, longitude: null, root: null }];
     const fixed: Record<string, unknown> = {
