@@ -30,7 +30,7 @@ ALTER TABLE identity_directoryhead ENABLE ALWAYS TRIGGER append_only;
 class Migration(migrations.Migration):
     dependencies = [
         ("audit", "0001_log"),
-        ("identity", "0009_speciality"),
+        ("identity", "0011_emergency_lasts"),
     ]
 
     operations = [
