@@ -57,6 +57,12 @@ class Conflict(DomainError):
     status = 409
 
 
+class Changed(DomainError):
+    """Somebody wrote since the version the caller saw; ``extra["version"]`` is the present one."""
+
+    status = 412
+
+
 class Gone(DomainError):
     """It existed and was used up or has expired (invitation, device link)."""
 

@@ -173,6 +173,9 @@ CELERY_BEAT_SCHEDULE = {
     "sign-directory-heads": {"task": "identity.tasks.sign_directory_heads", "schedule": 1.0, "options": {"expires": 5}},
     "tidy-up": {"task": "identity.tasks.tidy_up", "schedule": crontab(hour=3, minute=17), "options": {"expires": 3600}},
     "note-ended-emergencies": {"task": "messaging.tasks.note_ended_emergencies", "schedule": 5.0, "options": {"expires": 30}},
+    "tell-shift-changes": {"task": "identity.tasks.tell_shift_changes", "schedule": 2.0, "options": {"expires": 10}},
+    "warn-of-gaps": {"task": "identity.tasks.warn_of_gaps", "schedule": 60.0, "options": {"expires": 120}},
+    "lay-out-rosters": {"task": "identity.tasks.lay_out_rosters", "schedule": crontab(hour=2, minute=41), "options": {"expires": 3600}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
 

@@ -63,6 +63,12 @@ def colleagues(hospital_id: UUID) -> list[UUID]:
     return list(Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE).values_list("person_id", flat=True))
 
 
+def registrars(hospital_id: UUID) -> list[UUID]:
+    """Ids of the active registrars of a hospital. One query."""
+    active = Membership.objects.filter(hospital=hospital_id, state=Membership.State.ACTIVE, is_registrar=True)
+    return list(active.values_list("person_id", flat=True))
+
+
 def own_device(actor: Actor, device_id: UUID) -> Device:
     """A device of the actor, or, for a registrar, of any member of the hospital, also a former one."""
     devices = Device.objects.select_related("person").filter(pk=device_id)
@@ -91,6 +97,20 @@ def membership_at_own_hospital(actor: Actor, person_id: UUID, *, states: Iterabl
     return _one(found.filter(person=person_id, hospital=actor.hospital_id, state__in=list(states)).first())
 
 
+def lock_role(actor: Actor, role_id: UUID) -> DutyRole:
+    """A role of the own hospital, locked until the transaction ends."""
+    own = DutyRole.objects.select_related("hospital").select_for_update(of=["self"], no_key=True)
+    return _one(own.filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first())
+
+
+def rostered_role(actor: Actor, role_id: UUID) -> DutyRole:
+    """A role of the own hospital whose roster is the actor's to read: the registrars' and that of those who may hold it."""
+    own = DutyRole.objects.select_related("hospital").filter(pk=role_id, hospital=actor.hospital_id, closed_at=None)
+    if not actor.is_registrar:
+        own = own.filter(Exists(RoleSeal.objects.filter(role=OuterRef("pk"), person=actor.person_id, ended_at=None)))
+    return _one(own.first())
+
+
 def role_at_own_hospital(actor: Actor, role_id: UUID) -> DutyRole:
     return _one(DutyRole.objects.filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first())
 
@@ -111,6 +131,14 @@ def eligible_role(actor: Actor, role_id: UUID) -> DutyRole:
     role = _one(own.select_for_update(no_key=True).first())
     _one(_seals(role_id, actor.person_id).first())
     return role
+
+
+def lock_roles_of(person_id: UUID) -> list[DutyRole]:
+    """The roles sealed to somebody, locked in one order: before the person's seals, as when a turn is taken."""
+    sealed = RoleSeal.objects.filter(role=OuterRef("pk"), person=person_id, ended_at=None)
+    return list(
+        DutyRole.objects.select_related("hospital").select_for_update(of=["self"], no_key=True).filter(Exists(sealed)).order_by("pk")
+    )
 
 
 def is_eligible(role: DutyRole, person_id: UUID) -> bool:

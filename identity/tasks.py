@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from identity.services import heads, tidying
+from identity.services import heads, shift_change, tidying
 
 
 @shared_task(name="identity.tasks.sign_directory_heads")  # type: ignore[untyped-decorator]  # celery has no types
@@ -15,3 +15,21 @@ def sign_directory_heads() -> None:
 def tidy_up() -> None:
     """Once a day: offers, sign-ins, sessions and stored answers that nothing can come of any more."""
     tidying.tidy_up()
+
+
+@shared_task(name="identity.tasks.tell_shift_changes")  # type: ignore[untyped-decorator]
+def tell_shift_changes() -> None:
+    """Turns that began or ended by plan since the last look: into the log, and to the sockets."""
+    shift_change.tell()
+
+
+@shared_task(name="identity.tasks.warn_of_gaps")  # type: ignore[untyped-decorator]
+def warn_of_gaps() -> None:
+    """Roles that nobody will hold in a day, in two hours, or now."""
+    shift_change.warn_of_gaps()
+
+
+@shared_task(name="identity.tasks.lay_out_rosters")  # type: ignore[untyped-decorator]
+def lay_out_rosters() -> None:
+    """Once a day: turns further ahead, as the rosters say."""
+    shift_change.lay_out_rosters()

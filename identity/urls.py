@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from identity.views import auditors, devices, directory, duty, enrolment, idle_lock, linking, me, members, recovery, roles, sessions
+from identity.views import (
+    auditors,
+    devices,
+    directory,
+    duty,
+    enrolment,
+    idle_lock,
+    linking,
+    me,
+    members,
+    recovery,
+    roles,
+    rosters,
+    sessions,
+)
 
 urlpatterns = [
     path("session", sessions.SessionView.as_view()),
@@ -45,4 +59,8 @@ urlpatterns = [
     path("duty/<uuid:role>/hand-over", duty.HandOverDutyView.as_view()),
     path("duty/<uuid:role>/seals", roles.FormerSealsView.as_view()),
     path("duty/<uuid:role>/history", roles.HistoryView.as_view()),
+    path("rosters/import", rosters.ImportView.as_view()),
+    path("rosters/<uuid:role>", rosters.RosterView.as_view()),
+    path("rosters/<uuid:role>/shifts/<uuid:shift>", rosters.ShiftView.as_view()),
+    path("rosters/<uuid:role>/patterns/<uuid:pattern>", rosters.PatternView.as_view()),
 ]

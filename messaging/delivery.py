@@ -16,8 +16,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pywebpush import WebPushException, webpush
 
+from identity.services.shift_change import claim_gap_pushes
 from messaging.models import PendingPush, PushSubscription, PushSweep
-from messaging.pushes import MERGE, PAYLOAD, end_subscription, is_allowed, vapid
+from messaging.pushes import MERGE, PAYLOAD, end_subscription, is_allowed, owe_push, vapid
 
 GRACE: Final = timedelta(seconds=1)  # a connected device has it by then
 OVERLAP: Final = timedelta(minutes=2)  # longer than any transaction that stores a message may take to commit
@@ -112,6 +113,13 @@ def owe_pushes() -> None:
             cursor.execute(_OWE, {"after": sweep.looked_until - OVERLAP, "until": until})
         sweep.looked_until = max(until, sweep.looked_until)
         sweep.save(update_fields=["looked_until"])
+
+
+def owe_gap_pushes() -> None:
+    """Wake the registrars for duty roles that nobody will hold; each warning once. The push says no more than any other."""
+    with transaction.atomic():
+        for people, is_urgent in claim_gap_pushes():
+            owe_push(people, is_urgent=is_urgent)
 
 
 def send_pushes() -> int:

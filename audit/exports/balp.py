@@ -50,7 +50,7 @@ class Pattern(Enum):
     OPERATION = Roles("", "E", RESTFUL, (INTERACTION, "operation", "operation"), SOURCE, DESTINATION, AUTHOR)
 
 
-_QUERIES = {"read_requests", "read_board", "read_directory", "read_devices", "read_duty", "read_pending", "read_templates"}
+_QUERIES = {"read_requests", "read_board", "read_directory", "read_devices", "read_duty", "read_roster", "read_pending", "read_templates"}
 _VERBS = {
     Pattern.READ: {"read", "open", "unlock", "look"},
     Pattern.QUERY: {"search", "list"},

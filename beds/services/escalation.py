@@ -13,11 +13,10 @@ from django.db import transaction
 
 from audit.events import Event
 from audit.services import record
-from backend.errors import Invalid
+from backend.errors import Changed, Invalid
 from beds.access import usable_steps
 from beds.escalation import Step, Variant, step_at, step_of, steps_for
 from beds.models import EscalationChain, EscalationStep
-from beds.services.figures import Changed
 from beds.transitions import ACKNOWLEDGE_WITHIN
 from identity.access import role_at_own_hospital
 from identity.actors import Actor

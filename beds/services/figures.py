@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.events import Agent, Event
 from audit.services import record
 from backend.clock import database_now
-from backend.errors import Conflict, DomainError, Invalid
+from backend.errors import Changed, Conflict, Invalid
 from beds import access
 from beds.models import Capacity, Cause, Override, Source
 from beds.services.promises import live_holds
@@ -26,12 +26,6 @@ from identity.actors import Actor
 COUNTS = ("staffed", "occupied", "blocked")
 JUDGED = ("reserve_24h", "reserve_72h", "assessment", "limits", "free_ecmo", "free_crrt", "sex_restriction", "age_bands")
 ABOUT = ("source", "override", "reporter_id", "reported_at")
-
-
-class Changed(DomainError):
-    """Somebody wrote since the version the caller saw."""
-
-    status = 412
 
 
 class Figures(NamedTuple):

@@ -13,10 +13,10 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from audit.events import Event
 from audit.services import record
 from backend.clock import database_now
-from backend.errors import Conflict
+from backend.errors import Changed, Conflict
 from beds import access
 from beds.models import Bed, Capacity, Cause
-from beds.services.figures import Changed, count_held, take_over_from_feed, write_version
+from beds.services.figures import count_held, take_over_from_feed, write_version
 from beds.services.promises import live_holds
 from identity.actors import Actor
 

@@ -11,10 +11,9 @@ from django.db import IntegrityError, transaction
 
 from audit.events import Event
 from audit.services import record
-from backend.errors import Conflict, Forbidden
+from backend.errors import Changed, Conflict, Forbidden
 from beds import access
 from beds.models import RequestTemplate
-from beds.services.figures import Changed
 from identity.actors import Actor
 from identity.models import Hospital
 from identity.vocabulary import Speciality

@@ -11,11 +11,12 @@ from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
 from backend.parsing import parsed
+from backend.versions import IF_MATCH, version_seen
 from beds import board_serializers as shapes
 from beds import services
 from beds.models import Capacity
 from beds.services.board import unit_row
-from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
+from beds.views.http import IDEMPOTENCY_KEY, HttpRequest
 
 CONDITIONAL = [IDEMPOTENCY_KEY, IF_MATCH]
 
@@ -41,7 +42,7 @@ class CapacityView(APIView):
         capacity = services.update_capacity(
             actor=request.actor,
             capacity_id=capacity_id,
-            version=version_seen(request),
+            version=version_seen(request, "capacity"),
             figures=figures,
             override=given.pop("override", ""),
             judgement=given,
@@ -54,7 +55,7 @@ class UndoView(APIView):
     @idempotent
     def post(self, request: HttpRequest, capacity_id: UUID) -> Response:
         """Take back one's own last report: the former figure, as old as it was."""
-        return _shown(services.undo_report(actor=request.actor, capacity_id=capacity_id, version=version_seen(request)))
+        return _shown(services.undo_report(actor=request.actor, capacity_id=capacity_id, version=version_seen(request, "capacity")))
 
 
 class HistoryView(APIView):
@@ -78,7 +79,7 @@ class BedView(APIView):
     def put(self, request: HttpRequest, bed_id: UUID) -> Response:
         """Report a single bed's status; the figure follows."""
         given = parsed(shapes.BedIn, request.data)
-        bed, capacity = services.report_bed(actor=request.actor, bed_id=bed_id, version=version_seen(request), **given)
+        bed, capacity = services.report_bed(actor=request.actor, bed_id=bed_id, version=version_seen(request, "capacity"), **given)
         return Response(shapes.BedReported({"bed": bed, "figure": unit_row(capacity, is_stale=False)}).data)
 
 

@@ -10,9 +10,10 @@ from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
 from backend.parsing import parsed
+from backend.versions import IF_MATCH, version_seen
 from beds import services
 from beds.escalation import STEPS_AT_MOST, WAIT_AT_LEAST, WAIT_AT_MOST, How, Step, Whom
-from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
+from beds.views.http import IDEMPOTENCY_KEY, HttpRequest
 
 
 class EscalationStepSerializer(serializers.Serializer):

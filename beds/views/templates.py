@@ -9,9 +9,10 @@ from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
 from backend.parsing import parsed
+from backend.versions import IF_MATCH, version_seen
 from beds import services
 from beds.models import RequestTemplate
-from beds.views.http import IDEMPOTENCY_KEY, IF_MATCH, HttpRequest, version_seen
+from beds.views.http import IDEMPOTENCY_KEY, HttpRequest
 from beds.vocabulary import AgeBand, Capability, Category, TransportMode, Urgency
 from identity.vocabulary import Speciality
 

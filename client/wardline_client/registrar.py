@@ -6,6 +6,7 @@ users alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -148,6 +149,43 @@ class Registrar:
         chain = {"normal": list(normal), "important": list(important)}
         answer: Json = self.session.api.put(f"roles/{role}/escalation", chain, If_Match=str(version))
         return answer
+
+    def plan_pattern(
+        self, role: UUID, person: UUID, *, begins: str, ends: str, first: date, weekdays: Sequence[int] = range(1, 8), every: int = 1
+    ) -> int:
+        """Somebody's shift that comes back, times (``"19:00"``) in the hospital's zone; the roster's new version. Raises ``ApiError``."""
+        shift = {
+            "person": str(person),
+            "begins": begins,
+            "ends": ends,
+            "first": first.isoformat(),
+            "weekdays": list(weekdays),
+            "every": every,
+        }
+        return self._write_roster(role, f"patterns/{uuid4()}", shift)
+
+    def plan_shift(self, role: UUID, person: UUID, since: datetime, until: datetime) -> int:
+        """One shift, which counts before the patterns; the roster's new version. Raises ``ApiError``."""
+        shift = {"person": str(person), "since": since.isoformat(), "until": until.isoformat()}
+        return self._write_roster(role, f"shifts/{uuid4()}", shift)
+
+    def import_roster(self, since: datetime, until: datetime, *, csv: str, is_dry_run: bool = False) -> Json:
+        """Replace the single shifts that begin in the range, of the roles a file names. Raises ``ApiError``: ``roster.lines``."""
+        body = {"since": since.isoformat(), "until": until.isoformat(), "csv": csv, "is_dry_run": is_dry_run}
+        answer: Json = self.session.api.post("rosters/import", body)
+        return answer
+
+    def read_roster(self, role: UUID, since: datetime, until: datetime) -> Json:
+        """Turns, gaps, patterns and shifts of a role. Raises ``ApiError``."""
+        span = {"since": since.astimezone(UTC).isoformat(), "until": until.astimezone(UTC).isoformat()}
+        answer: Json = self.session.api.get(f"rosters/{role}", **span)
+        return answer
+
+    def _write_roster(self, role: UUID, what: str, shift: Json) -> int:
+        now = datetime.now(UTC)
+        version = self.read_roster(role, now, now + timedelta(days=1))["version"]
+        answer = self.session.api.put(f"rosters/{role}/{what}", shift, If_Match=str(version))
+        return int(answer["version"])
 
     def accept_partner(self, hospital: UUID, root: bytes) -> None:
         """Accept another hospital, whose root public key came by a channel both trust, never from the service."""

@@ -5,11 +5,12 @@ counts only with the statement that vouches for it. Nothing is deleted here: thi
 """
 
 from identity.models.devices import Device, DeviceLink, LinkClaim, Passkey, SeedWrap, SignIn
-from identity.models.duty import Duty, DutyRole, Holder, RoleSeal
+from identity.models.duty import Duty, DutyRole, Holder, RoleSeal, shown_until
 from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
 from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
+from identity.models.rosters import GapWarning, Shift, ShiftPattern
 from identity.models.statements import DirectoryHead, PrincipalKey, Statement
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "DirectoryHead",
     "Duty",
     "DutyRole",
+    "GapWarning",
     "Holder",
     "Hospital",
     "HospitalSetup",
@@ -31,7 +33,10 @@ __all__ = [
     "PrincipalKey",
     "RoleSeal",
     "SeedWrap",
+    "Shift",
+    "ShiftPattern",
     "SignIn",
     "Statement",
     "Unit",
+    "shown_until",
 ]

@@ -1,6 +1,7 @@
 """Duty roles, whom they are sealed to, and who holds them."""
 
 import uuid
+from datetime import datetime
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
@@ -23,6 +24,7 @@ class DutyRole(models.Model):
     name = models.CharField(max_length=120)
     profile = models.BinaryField(default=b"")
     categories = models.JSONField(default=list)  # bed categories whose requests it answers (3-beds)
+    roster_version = models.PositiveIntegerField(default=0)  # grows with every change of the roster
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -72,13 +74,21 @@ class Duty(models.Model):
     started_at = models.DateTimeField(db_default=Now())  # by the database's clock, as is the question who holds a role
     until = models.DateTimeField(null=True, blank=True)  # what its holder said, shown; the turn ends at ``ended_at``
     ended_at = models.DateTimeField(null=True, blank=True)
+    planned_by = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")  # by hand: ``None``
+    # A time that was planned and has yet to be told to the log and to people: by the clock's task once it has passed, late at worst.
+    is_begin_untold = models.BooleanField(default=False)
+    is_end_untold = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
             ExclusionConstraint(name="duty_one_holder", expressions=[("role", RangeOperators.EQUAL), (TURN, RangeOperators.OVERLAPS)]),
             models.CheckConstraint(condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")), name="duty_ends_after_start"),
         ]
-        indexes = [GistIndex("person", TURN, name="duty_of_person")]
+        indexes = [
+            GistIndex("person", TURN, name="duty_of_person"),
+            models.Index("started_at", condition=Q(is_begin_untold=True), name="duty_begin_to_tell"),
+            models.Index("ended_at", condition=Q(is_end_untold=True), name="duty_end_to_tell"),
+        ]
 
 
 class Holder(models.Model):
@@ -97,3 +107,8 @@ class Holder(models.Model):
     class Meta:
         managed = False
         db_table = "identity_holder"
+
+
+def shown_until(turn: Duty | Holder) -> datetime | None:
+    """Until when a turn is said to last: what its holder said, else what the roster says."""
+    return turn.until or turn.ended_at

@@ -13,7 +13,7 @@ from audit.events import Event
 from audit.services import record
 from identity import access
 from identity.actors import Actor
-from identity.models import DirectoryHead, DutyRole, Holder, Hospital, Membership, Statement
+from identity.models import DirectoryHead, DutyRole, Holder, Hospital, Membership, Statement, shown_until
 
 PAGE = 500
 
@@ -44,7 +44,7 @@ def on_duty(duty: Holder | None, role: DutyRole, actor: Actor) -> dict[str, Any]
     if duty is None:
         return None
     person = duty.person_id if role.hospital_id == actor.hospital_id else None
-    return {"person": person, "since": duty.started_at, "until": duty.until}
+    return {"person": person, "since": duty.started_at, "until": shown_until(duty)}
 
 
 class Stated(NamedTuple):

@@ -4,12 +4,13 @@ Invariant: a role has at most one holder, always a person it is sealed to; of tw
 What was is kept: a turn ends, it is not overwritten. Turns of a role change under the role's lock, at a moment read after it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import Q
 
 from audit.events import Event
 from audit.services import record
@@ -19,14 +20,21 @@ from backend.realtime import ring_after_commit, ring_watching_after_commit
 from identity import access
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Holder, Person, PrincipalKey, RoleSeal
+from identity.services import turns
+from identity.timeline import Gap, gaps
 
 LONGEST: Final = timedelta(days=7)
+SHOWN: Final = timedelta(days=7)  # how far ahead turns and gaps are shown
 
 
 class Eligibility(NamedTuple):
+    """A role the actor may hold; ``turns``: the running one and those of the week to come, in order."""
+
     seal: RoleSeal
     holder: Holder | None
     generations: list[PrincipalKey]
+    turns: list[Duty]
+    gaps: list[Gap]
 
 
 @transaction.atomic
@@ -42,13 +50,11 @@ def take(*, actor: Actor, role_id: UUID, until: datetime | None = None) -> Duty:
     role = access.eligible_role(actor, role_id)
     now = database_now()
     _require_until(until, now)
-    present = _running(role, now)
-    if present is not None and present.person_id == actor.person_id:
-        present.until = until
-        present.save(update_fields=["until"])
-        _note(actor, "identity.take_duty", present, None)
-        return present
-    if present is not None and (seen is None or seen.pk != present.pk):
+    present = turns.running(role, now)
+    is_mine = present is not None and present.person_id == actor.person_id
+    if present is not None and is_mine and present.planned_by_id is None:
+        return _prolong(actor, present, until, now)
+    if present is not None and not is_mine and (seen is None or seen.pk != present.pk):
         raise Conflict("duty.taken", "Somebody else took this role at the same moment.")
     return _turn_over(actor, "identity.take_duty", role, actor.person_id, until, now)
 
@@ -66,7 +72,7 @@ def hand_over(*, actor: Actor, role_id: UUID, to: UUID, until: datetime | None =
     _require_until(until, now)
     if not access.is_eligible(role, to):
         raise Conflict("duty.not_eligible", "This colleague cannot hold the role.")
-    present = _running(role, now)
+    present = turns.running(role, now)
     if to == actor.person_id or present is None or present.person_id != actor.person_id:
         raise Conflict("duty.not_holder", "You do not hold this role now, or hand it to yourself.")
     return _turn_over(actor, "identity.hand_over_duty", role, to, until, now)
@@ -74,7 +80,7 @@ def hand_over(*, actor: Actor, role_id: UUID, to: UUID, until: datetime | None =
 
 @transaction.atomic
 def read(*, actor: Actor) -> list[Eligibility]:
-    """What the actor may hold, with the present holder and all generations of each role. Audited: it hands out sealed seeds."""
+    """What the actor may hold, with the holder, the week to come and all generations of each role. Audited: it hands out sealed seeds."""
     mine = RoleSeal.objects.select_related("role").filter(person=actor.person_id, ended_at=None, role__closed_at=None)
     seals = list(mine.order_by("role__name"))
     roles = [seal.role_id for seal in seals]
@@ -82,36 +88,42 @@ def read(*, actor: Actor) -> list[Eligibility]:
     generations: dict[UUID, list[PrincipalKey]] = {role: [] for role in roles}
     for key in PrincipalKey.objects.filter(principal__in=roles).order_by("generation"):
         generations[key.principal].append(key)
-    record(event=Event("identity.read_duty", actor.agent(), [actor.hospital_id]))
-    return [Eligibility(seal, holders.get(seal.role_id), generations[seal.role_id]) for seal in seals]
-
-
-def end_turns(turns: QuerySet[Duty]) -> None:
-    """End those that run and drop those to come. One may have begun while we waited for its row: hence the moment after the wait."""
-    list(turns.select_for_update().order_by("pk").values_list("pk"))
     now = database_now()
-    turns.filter(started_at__gt=now).delete()
-    _running_at(turns, now).update(ended_at=now)
+    coming = _coming(roles, now)
+    record(event=Event("identity.read_duty", actor.agent(), [actor.hospital_id]))
+    return [
+        Eligibility(
+            seal, holders.get(seal.role_id), generations[seal.role_id], coming[seal.role_id], gaps_in(coming[seal.role_id], now, SHOWN)
+        )
+        for seal in seals
+    ]
 
 
-def _running_at(turns: QuerySet[Duty], now: datetime) -> QuerySet[Duty]:
-    return turns.filter(Q(ended_at=None) | Q(ended_at__gt=now), started_at__lte=now)
+def gaps_in(coming: Iterable[Duty], now: datetime, ahead: timedelta) -> list[Gap]:
+    """When nobody holds the role whose turns these are, from now on."""
+    return gaps([(turn.started_at, turn.ended_at) for turn in coming], now, now + ahead)
 
 
-def _running(role: DutyRole, now: datetime) -> Duty | None:
-    return _running_at(Duty.objects.filter(role=role), now).first()
+def _coming(roles: list[UUID], now: datetime) -> dict[UUID, list[Duty]]:
+    not_over = Q(ended_at=None) | Q(ended_at__gt=now)
+    found: dict[UUID, list[Duty]] = {role: [] for role in roles}
+    for turn in Duty.objects.filter(not_over, role__in=roles, started_at__lt=now + SHOWN).order_by("started_at"):
+        found[turn.role_id].append(turn)
+    return found
+
+
+def _prolong(actor: Actor, turn: Duty, until: datetime | None, now: datetime) -> Duty:
+    turn.until = until
+    turn.save(update_fields=["until"])
+    turns.lay_out(turn.role, now)
+    turn.refresh_from_db()
+    _note(actor, "identity.take_duty", turn, turn)
+    return turn
 
 
 def _turn_over(actor: Actor, action: str, role: DutyRole, to: UUID, until: datetime | None, now: datetime) -> Duty:
-    former = _running(role, now)
-    if former is not None:
-        former.ended_at = now
-        former.save(update_fields=["ended_at"])
-    try:
-        with transaction.atomic():
-            turn = Duty.objects.create(role=role, person_id=to, started_at=now, until=until)
-    except IntegrityError as error:  # a clock that was set back
-        raise Conflict("duty.taken", "Somebody else took this role at the same moment.") from error
+    former = turns.running(role, now)
+    turn = turns.begin(role, to, until, now)
     _note(actor, action, turn, former)
     return turn
 
@@ -125,7 +137,7 @@ def _note(actor: Actor, action: str, duty: Duty, former: Duty | None) -> None:
     people = [duty.person_id, *([former.person_id] if former else [])]
     pseudonyms = dict(Person.objects.filter(id__in=people).values_list("id", "pseudonym"))
     subjects = {"role": duty.role_id, "holder": pseudonyms[duty.person_id]}
-    if former:
+    if former and former.person_id != duty.person_id:
         subjects["former"] = pseudonyms[former.person_id]
     record(event=Event(action, actor.agent(duty.role_id), [actor.hospital_id], subjects=subjects))
     ring_after_commit(access.colleagues(actor.hospital_id), {"t": "duty"})

@@ -1,8 +1,8 @@
 """What ends when somebody leaves, whoever says so: a registrar, the hospital's sign-on, its roster.
 
 Invariant: sign-ins, sockets, duties, seals, keys, wraps, links, terms, exports, pushes and emergency accesses end in the one transaction in
-which the membership does; parts above this one add theirs with ``ends_with_member``. Order: sign-ins first, then seals, then what is begun
-under the seal's lock, so that nothing begins behind our back.
+which the membership does; parts above this one add theirs with ``ends_with_member``. Order: sign-ins first, then roles, seals, and what is
+begun under their locks, so that nothing begins behind our back.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,12 @@ from audit.events import Agent, Event
 from audit.exports.jobs import end_exports
 from audit.models import Export
 from audit.services import record
+from backend.clock import database_now
 from backend.realtime import ring_after_commit
 from identity import access
-from identity.models import DeviceLink, Duty, Membership, PrincipalKey, RoleSeal, SeedWrap
+from identity.models import DeviceLink, Duty, DutyRole, Membership, PrincipalKey, RoleSeal, SeedWrap
+from identity.services import turns
 from identity.services.auditors import end_terms
-from identity.services.duty import end_turns
 from identity.services.sign_in import end_sign_ins
 
 Ender = Callable[[UUID, Agent], None]
@@ -38,9 +39,10 @@ def leave(membership: Membership, *, agent: Agent) -> None:
     membership.state, membership.ended_at = Membership.State.ENDED, now
     membership.save(update_fields=["state", "ended_at"])
     end_sign_ins(person=person_id)
-    # Seals before what is begun under a seal's lock: duties and emergency accesses.
+    roles = access.lock_roles_of(person_id)
+    # Seals before what is begun under a seal's lock: turns of duty and emergency accesses.
     RoleSeal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
-    end_turns(Duty.objects.filter(person=person_id))
+    _leave_rosters(roles, person_id)
     end_terms(membership)
     SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
@@ -53,3 +55,11 @@ def leave(membership: Membership, *, agent: Agent) -> None:
     colleagues = access.colleagues(membership.hospital_id)
     ring_after_commit(colleagues, {"t": "members"})
     ring_after_commit(colleagues, {"t": "duty"})
+
+
+def _leave_rosters(roles: list[DutyRole], person_id: UUID) -> None:
+    """Every turn ends or is dropped; where somebody else is planned, that goes on at once."""
+    now = database_now()
+    turns.end(Duty.objects.filter(person=person_id), now)
+    for role in roles:
+        turns.lay_out(role, now)

@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from audit.events import Event
 from audit.services import record
+from backend.clock import database_now
 from backend.errors import Conflict, Invalid, NotFound
 from backend.realtime import ring_after_commit, ring_watching_after_commit
 from identity import access
 from identity.actors import Actor
 from identity.models import Duty, DutyRole, Membership, Person, PrincipalKey, RoleSeal, Unit
-from identity.services import statements
-from identity.services.duty import end_turns
+from identity.services import statements, turns
 from identity.services.enrolment import read_profile, require_kem
 from identity.services.hospitals import add_generation, own_root
 from identity.services.keys import current_keys
@@ -91,9 +91,9 @@ def close_role(*, actor: Actor, role_id: UUID) -> DutyRole:
     role = access.role_for_change(actor, role_id)
     role.closed_at = timezone.now()
     role.save(update_fields=["closed_at"])
-    # Seals before duties: taking duty locks the seal, so no duty begins behind our back.
+    # Role, then seals, then turns: in this order of locks no turn begins behind our back.
     RoleSeal.objects.filter(role=role, ended_at=None).update(ended_at=role.closed_at)
-    end_turns(Duty.objects.filter(role=role))
+    turns.end(Duty.objects.filter(role=role), database_now())
     PrincipalKey.objects.filter(principal=role.id, replaced_at=None).update(replaced_at=role.closed_at)
     record(event=Event("identity.close_role", actor.agent(), [actor.hospital_id], subjects={"role": role.id}))
     ring_after_commit(access.colleagues(actor.hospital_id), {"t": "duty"})
@@ -190,4 +190,6 @@ def _seal(role: DutyRole, body: RoleKeys, draft: RoleDraft) -> None:
     ]
     fields = ["kid", "sealed", "created_at", "ended_at"]
     RoleSeal.objects.bulk_create(seals, update_conflicts=True, update_fields=fields, unique_fields=["role", "generation", "person"])
-    end_turns(Duty.objects.filter(role=role).exclude(person__in=body.eligible))
+    moment = database_now()
+    turns.end(Duty.objects.filter(role=role).exclude(person__in=body.eligible), moment)
+    turns.lay_out(role, moment)

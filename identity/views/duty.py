@@ -12,10 +12,21 @@ from backend.idempotency import idempotent
 from backend.parsing import parsed
 from identity.authentication import ActorRequest
 from identity.fields import Base64UrlField
-from identity.models import Duty
+from identity.models import Duty, shown_until
 from identity.services import duty as on_duty
 from identity.services.duty import Eligibility
 from identity.views.sessions import GenerationSerializer
+
+
+class PlannedTurnSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    person = serializers.UUIDField(source="person_id")
+    since = serializers.DateTimeField(source="started_at")
+    until = serializers.DateTimeField(source="ended_at", allow_null=True)
+
+
+class GapSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    since = serializers.DateTimeField(source="start")
+    until = serializers.DateTimeField(source="end", allow_null=True)
 
 
 class EligibilitySerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -26,6 +37,8 @@ class EligibilitySerializer(serializers.Serializer):  # type: ignore[type-arg]
     sealed = Base64UrlField()
     generation = serializers.IntegerField(help_text="Of the sealed seed.")
     keys = GenerationSerializer(many=True)
+    turns = PlannedTurnSerializer(many=True, help_text="The running one and those of the next seven days.")
+    gaps = GapSerializer(many=True, help_text="When nobody has a turn, within the next seven days.")
 
 
 class EligibilitiesSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -41,9 +54,9 @@ class HandOverSerializer(TakeSerializer):
 
 
 class TurnSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    role = serializers.UUIDField(source="role_id")
-    holder = serializers.UUIDField(source="person_id")
-    since = serializers.DateTimeField(source="started_at")
+    role = serializers.UUIDField()
+    holder = serializers.UUIDField()
+    since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True)
 
 
@@ -79,7 +92,8 @@ class HandOverDutyView(APIView):
 
 
 def _turn(duty: Duty) -> Response:
-    return Response(TurnSerializer(duty).data)
+    shown = {"role": duty.role_id, "holder": duty.person_id, "since": duty.started_at, "until": shown_until(duty)}
+    return Response(TurnSerializer(shown).data)
 
 
 def _shown(entry: Eligibility) -> dict[str, Any]:
@@ -88,8 +102,10 @@ def _shown(entry: Eligibility) -> dict[str, Any]:
         "role": entry.seal.role_id,
         "holder": holder.person_id if holder else None,
         "since": holder.started_at if holder else None,
-        "until": holder.until if holder else None,
+        "until": shown_until(holder) if holder else None,
         "sealed": entry.seal.sealed,
         "generation": entry.seal.generation,
         "keys": entry.generations,
+        "turns": entry.turns,
+        "gaps": entry.gaps,
     }

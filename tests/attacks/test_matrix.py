@@ -7,12 +7,14 @@ beside the parts. The outsider is told the same as about an id that was made up.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.test import override_settings
 from django.urls import get_resolver
+from django.utils import timezone
 
 from audit.models import Log
 from beds.models import Bed
@@ -36,6 +38,7 @@ ANYONE: dict[str, int] = {}  # what these give is tested where they are
 V1 = "api/v1/"
 CONVERSATION = V1 + "conversations/<uuid:conversation_id>"
 ATTACHMENT = V1 + "attachments/<uuid:attachment_id>"
+ROSTER = V1 + "rosters/<uuid:role>"
 TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "session": {"GET": ANYONE, "POST": ANYONE, "DELETE": ANYONE},
     V1 + "session/options": {"POST": ANYONE},
@@ -78,6 +81,10 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "duty/<uuid:role>/hand-over": {"POST": MEMBERS},
     V1 + "duty/<uuid:role>/seals": {"GET": ABSENT},
     V1 + "duty/<uuid:role>/history": {"POST": ABSENT},
+    V1 + "rosters/import": {"POST": REGISTRARS},
+    ROSTER: {"GET": ABSENT},
+    ROSTER + "/shifts/<uuid:shift>": {"PUT": REGISTRARS, "DELETE": REGISTRARS},
+    ROSTER + "/patterns/<uuid:pattern>": {"PUT": REGISTRARS, "DELETE": REGISTRARS},
     V1 + "sync": {"GET": MEMBERS},
     V1 + "conversations": {"POST": MEMBERS},
     CONVERSATION: {"GET": ABSENT},
@@ -138,12 +145,15 @@ VERSIONED = {
     V1 + "beds/<uuid:bed_id>",
     V1 + "request-templates/<uuid:template_id>",
     V1 + "roles/<uuid:role>/escalation",
+    ROSTER + "/shifts/<uuid:shift>",
+    ROSTER + "/patterns/<uuid:pattern>",
 }
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 READ = [route for route, method in CLOSED if method == "GET"]
 UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
 ASKED = {
+    ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",
     V1 + "audit/timeline": "?request=<uuid:request_id>",
     V1 + "audit/activity": "?since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z",
 }
@@ -155,6 +165,7 @@ NOT_YET = {
     V1 + "push-subscriptions/key": 503,  # no VAPID key in the tests
     r"audit/logs/<uuid:log>/^tile/entries/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": 404,  # no full tile
 }
+PATTERN = {"person": "<uuid:person>", "weekdays": [1], "begins": "07:00", "ends": "19:00", "first": "2026-11-02"}
 # Enough for the shape, so that the refusal comes from who asks and not from what is missing.
 BODIES: dict[str, Any] = {
     V1 + "attachments": {"id": str(uuid4()), "conversation": "<uuid:conversation_id>", "size": 1, "sha256": "A" * 43},
@@ -170,6 +181,7 @@ BODIES: dict[str, Any] = {
     V1 + "roles/<uuid:role>/escalation": {"normal": [], "important": []},
     V1 + "duty/<uuid:role>/history": {"generation": 2, "history": "A" * 64},
     V1 + "emergencies": {"conversation": "<uuid:conversation_id>", "role": "<uuid:role>", "reason": "other"},
+    ROSTER + "/patterns/<uuid:pattern>": PATTERN,
     V1 + "me": {"quiet_from": "22:00", "quiet_until": "06:00"},
     V1 + "device-links/claimed": {"token": "<link>"},
     V1 + "device-links/open": {"token": "<link>", "opening": "A" * 43},
@@ -206,6 +218,12 @@ def furnished(night: Night) -> dict[str, str]:
     assert announced.status_code == 201
     template, wanted = uuid4(), BODIES[V1 + "request-templates/<uuid:template_id>"]
     assert night.adler.put(f"request-templates/{template}", wanted, If_Match="0").status_code == 200
+    pattern, shift = uuid4(), uuid4()
+    mine = {"person": night.conrad.id}
+    roster = f"rosters/{night.kreis.role.id}"
+    assert night.kreis.registrar.put(f"{roster}/patterns/{pattern}", PATTERN | mine, If_Match="0").status_code == 200
+    times = {"since": timezone.now() + timedelta(days=3), "until": timezone.now() + timedelta(days=4)}
+    assert night.kreis.registrar.put(f"{roster}/shifts/{shift}", mine | times, If_Match="1").status_code == 200
     publish(night.kreis.id)
     log = Log.objects.get(hospital=night.kreis.id).pk
     export = night.kreis.registrar.post("audit/exports", {"format": "csv"}).json()["id"]
@@ -218,6 +236,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
     things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
+    things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}

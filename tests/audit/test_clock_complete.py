@@ -24,8 +24,8 @@ from audit.tasks import gather_cosignatures, integrate_audit, make_exports
 from beds.models import Alarm, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
-from identity.models import DeviceLink, DutyRole, Invitation, SignIn, Unit
-from identity.tasks import sign_directory_heads, tidy_up
+from identity.models import DeviceLink, Duty, DutyRole, Invitation, SignIn, Unit
+from identity.tasks import lay_out_rosters, sign_directory_heads, tell_shift_changes, tidy_up, warn_of_gaps
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -40,6 +40,8 @@ from tests.cast import Night
 from tests.identity.browser import new_token
 from tests.identity.test_hospitals import accepting
 from tests.identity.test_join import INVITED
+from tests.identity.test_rosters import Desk
+from tests.identity.test_turns import passes
 from tests.messaging.people import sent
 from tests.messaging.test_emergency import broken, run_out
 from tests.push_service import PushService
@@ -140,12 +142,32 @@ def over(scene: Scene) -> None:
     SignIn.objects.filter(person=scene.night.adler.id).update(**long_ago)
 
 
+def rostered(scene: Scene) -> None:
+    desk = Desk(scene.night)
+    assert desk.pattern(scene.night.conrad, "07:00", "19:00").status_code == 200
+    Duty.objects.filter(role=desk.role.id, started_at__gt=timezone.now()).delete()
+
+
+def shift_change(scene: Scene) -> None:
+    desk = Desk(scene.night)
+    assert desk.shift(scene.night.conrad, 1, 12).status_code == 200
+    passes(desk.role, 3601)
+
+
+def gap(scene: Scene) -> None:
+    Duty.objects.filter(role=scene.night.kreis.role.id).update(ended_at=timezone.now())
+
+
 OVER = {
     "identity_signin": "ended long ago; that somebody signed in stays identity.sign_in",
     "identity_devicelink": "the hash of a token nobody can use; identity.offer_link stays",
     "identity_invitation": "the same; identity.invite stays",
 }
-PUSHED = {"messaging_receipt": "how far its phones were rung about it; that a person has it is messaging.deliver"}
+LAID_OUT = {"identity_duty": "what the roster says, further ahead; the roster is identity.change_roster, its turns identity.begin_duty"}
+PUSHED = {
+    "identity_gapwarning": "that the registrars' phones are rung about it; the warning is identity.warn_gap",
+    "messaging_receipt": "how far its phones were rung about it; that a person has it is messaging.deliver",
+}
 PROGRESS = {"audit_export": "how far the file is; its beginning, end and loss are events"}
 CLOCK = {
     "audit.tasks.integrate_audit": [Row(integrate_audit, recorded, [])],
@@ -166,6 +188,11 @@ CLOCK = {
     "identity.tasks.sign_directory_heads": [Row(sign_directory_heads, stated, [])],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
+    "identity.tasks.tell_shift_changes": [
+        Row(tell_shift_changes, shift_change, ["identity.begin_duty: kreis", "identity.end_duty: kreis"])
+    ],
+    "identity.tasks.warn_of_gaps": [Row(warn_of_gaps, gap, ["identity.warn_gap: kreis"])],
+    "identity.tasks.lay_out_rosters": [Row(lay_out_rosters, rostered, [], LAID_OUT)],
     "messaging.tasks.deliver_pushes": [Row(deliver_pushes, unsent_push, ["messaging.end_push: uni"], PUSHED)],
 }
 ROWS = [pytest.param(row, id=row.due.__name__) for rows in CLOCK.values() for row in rows]

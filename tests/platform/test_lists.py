@@ -25,7 +25,7 @@ from audit.sequencer import integrate
 from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
-from identity.models import Person, PrincipalKey, RoleSeal, SeedWrap, Unit
+from identity.models import Person, PrincipalKey, RoleSeal, SeedWrap, Shift, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
 from tests.beds.asking import Asked, Ward
@@ -70,6 +70,13 @@ class Scene:
         made = {"role_id": self.night.kreis.role.id, "person_id": self.night.adler.id, "kid": bytes(16), "sealed": bytes(1168)}
         start = RoleSeal.objects.filter(person=self.night.adler.id).count()
         RoleSeal.objects.bulk_create(RoleSeal(generation=start + n, ended_at=timezone.now(), **made) for n in range(2, MORE + 2))
+
+    def shifts(self) -> None:
+        made = {"role_id": self.night.kreis.role.id, "person_id": self.night.conrad.id, "written_by_id": self.registrar.id}
+        start = timezone.now() + timedelta(hours=1 + MORE * Shift.objects.filter(role=self.night.kreis.role.id).count())
+        for number in range(MORE):
+            times = [start + timedelta(hours=hours) for hours in (number, number + 0.5)]
+            Shift.objects.create(starts_at=times[0], ends_at=times[1], **made)
 
     def figures(self) -> None:
         for _ in range(MORE):
@@ -186,11 +193,13 @@ class Scene:
 
 
 DAYS = {"since": timezone.now() - timedelta(days=40), "until": timezone.now() + timedelta(days=20)}
+NEAR = {"since": timezone.now() - timedelta(days=1), "until": timezone.now() + timedelta(days=30)}
 QUERIES = {
     "audit/activity": "?" + urlencode({name: at.isoformat() for name, at in DAYS.items()}),
     "audit/events": "?limit=200",
     "audit/disclosures/{case}": "?limit=200",
     "audit/timeline": "?limit=200&request={case}",
+    "rosters/{role}": "?" + urlencode({name: at.isoformat() for name, at in NEAR.items()}),
 }
 
 
@@ -235,6 +244,7 @@ LISTS = {
     "requests/{request_id}": Listed(physician, Scene.history),
     "roles": Listed(registrar, Scene.people),
     "roles/{role}/escalation": Listed(physician, Scene.chain),
+    "rosters/{role}": Listed(physician, Scene.shifts),
     "session": Listed(registrar, Scene.people),
     "session/unlock": Listed(registrar, Scene.seeds),
     "statements": Listed(registrar, Scene.people),

@@ -10,6 +10,8 @@ from tests.identity.test_auditors import appoint, end
 from tests.identity.test_hospitals import accepting, api, prepared_token
 from tests.identity.test_join import INVITED, Newcomer, approve
 from tests.identity.test_roles import Draft, next_generation
+from tests.identity.test_roster_import import Desk as ImportDesk
+from tests.identity.test_rosters import Desk
 from wardline_client.founding import found_hospital
 from wardline_client.protocol import Profile, Revocation, encode
 
@@ -321,6 +323,51 @@ def duty(scene: Scene) -> Attempt:
 @row("POST duty/{role}/take", "identity.take_duty: kreis")
 def take_duty(scene: Scene) -> Attempt:
     return lambda: scene.night.conrad.post(f"duty/{scene.night.kreis.role.id}/take")
+
+
+@row("GET rosters/{role}", "identity.read_roster: kreis")
+def read_roster(scene: Scene) -> Attempt:
+    desk = Desk(scene.night)
+    return lambda: desk.read(scene.night.conrad)
+
+
+@row("PUT rosters/{role}/shifts/{shift}", "identity.change_roster: kreis")
+def plan_shift(scene: Scene) -> Attempt:
+    desk = Desk(scene.night)
+    return lambda: desk.shift(scene.night.conrad, 3, 15, version="0")
+
+
+@row("DELETE rosters/{role}/shifts/{shift}", "identity.change_roster: kreis")
+def drop_shift(scene: Scene) -> Attempt:
+    desk, id = Desk(scene.night), uuid4()
+    desk.shift(scene.night.conrad, 3, 15, id=id)
+    return lambda: desk.registrar.delete(f"{desk.url}/shifts/{id}", If_Match="1")
+
+
+@row("PUT rosters/{role}/patterns/{pattern}", "identity.change_roster: kreis")
+def plan_pattern(scene: Scene) -> Attempt:
+    desk = Desk(scene.night)
+    return lambda: desk.pattern(scene.night.conrad, "07:00", "19:00", version="0")
+
+
+@row("DELETE rosters/{role}/patterns/{pattern}", "identity.change_roster: kreis")
+def drop_pattern(scene: Scene) -> Attempt:
+    desk = Desk(scene.night)
+    desk.pattern(scene.night.conrad, "07:00", "19:00")
+    pattern = desk.read().json()["patterns"][0]["id"]
+    return lambda: desk.registrar.delete(f"{desk.url}/patterns/{pattern}", If_Match="1")
+
+
+@row("POST rosters/import", "identity.change_roster: kreis", "identity.import_roster: kreis")
+def import_roster(scene: Scene) -> Attempt:
+    desk = ImportDesk(scene.night)
+    return lambda: desk.give(csv=desk.csv(desk.line(scene.night.conrad.name, 7, 19)))
+
+
+@row("POST rosters/import rehearsed", "identity.rehearse_roster: kreis")
+def rehearse_import(scene: Scene) -> Attempt:
+    desk = ImportDesk(scene.night)
+    return lambda: desk.give(csv=desk.csv(desk.line(scene.night.conrad.name, 7, 19)), is_dry_run=True)
 
 
 @row("POST duty/{role}/hand-over", "identity.hand_over_duty: kreis")
