@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from audit.events import Event
 from audit.services import record
@@ -81,36 +81,38 @@ def read(*, actor: Actor, role_id: UUID, since: datetime, until: datetime) -> Ro
     if not timedelta() < until - since <= SHOWN_AT_MOST:
         raise Invalid("roster.range", "Ask for at most six weeks, the end after the beginning.")
     now = database_now()
-    shown = [*_begun(role, since, now), *_coming(role, now, until)]
+    begun = list(_begun(role, min(since, now), now))
+    present = next((turn for turn in begun if turn.ended_at is None or turn.ended_at > now), None)
+    roster = turns.written(role, min(since, present.started_at if present else now), max(until, now))
+    shown = [_planned(turn) for turn in begun] + _coming(role, roster, present, now, until)
     gaps = timeline.gaps([(turn.started_at, turn.ended_at) for turn in shown], max(since, now), until)
     record(event=Event("identity.read_roster", actor.agent(), [actor.hospital_id], subjects={"role": role.pk}))
     return Roster(
         role,
         [turn for turn in shown if turn.started_at < until and (turn.ended_at is None or turn.ended_at > since)],
         gaps,
-        list(ShiftPattern.objects.filter(role=role).order_by("first", "begins", "pk")),
-        list(Shift.objects.filter(role=role, starts_at__lt=until, ends_at__gt=since).order_by("starts_at")),
+        roster.patterns,
+        [shift for shift in roster.shifts if shift.starts_at < until and shift.ends_at > since],
     )
 
 
-def _begun(role: DutyRole, since: datetime, now: datetime) -> list[PlannedTurn]:
+def _begun(role: DutyRole, since: datetime, now: datetime) -> QuerySet[Duty]:
     """Those that have begun and were not over by ``since``; empty ones were never anybody's."""
-    begun = Duty.objects.filter(
-        Q(ended_at=None) | Q(ended_at__gt=min(since, now)) & Q(ended_at__gt=F("started_at")), role=role, started_at__lte=now
-    )
-    return [
-        PlannedTurn(turn.person_id, turn.started_at, turn.ended_at, turn.planned_by_id is not None) for turn in begun.order_by("started_at")
-    ]
+    not_over = Q(ended_at=None) | Q(ended_at__gt=since) & Q(ended_at__gt=F("started_at"))
+    return Duty.objects.filter(not_over, role=role, started_at__lte=now).order_by("started_at")
 
 
-def _coming(role: DutyRole, now: datetime, until: datetime) -> list[PlannedTurn]:
+def _planned(turn: Duty) -> PlannedTurn:
+    return PlannedTurn(turn.person_id, turn.started_at, turn.ended_at, turn.planned_by_id is not None)
+
+
+def _coming(role: DutyRole, roster: turns.Written, present: Duty | None, now: datetime, until: datetime) -> list[PlannedTurn]:
     """What will follow the running turn, further ahead than turns are written; the same rule makes both."""
-    present = turns.running(role, now)
     eligible = set(access.eligible_people(role.pk))
-    since = present.started_at if present else now
-    planned = [span for span in turns.plan_of(role, since, max(until, now)) if span.person in eligible]
-    end = turns.end_of(present, planned, now) if present else now
-    return [PlannedTurn(span.person, span.start, span.end, True) for span in timeline.after(planned, end)]
+    planned = turns.plan_of(role, roster, present.started_at if present else now, max(until, now))
+    possible = [span for span in planned if span.person in eligible]
+    end = turns.end_of(present, possible, now) if present else now
+    return [PlannedTurn(span.person, span.start, span.end, True) for span in timeline.after(possible, end)]
 
 
 def save_shift(*, actor: Actor, role_id: UUID, shift_id: UUID, version: int, draft: ShiftDraft) -> int:

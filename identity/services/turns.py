@@ -7,7 +7,7 @@ goes on (``identity.timeline.end_of_taken``).
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -50,19 +50,30 @@ def lay_out(role: DutyRole, now: datetime) -> None:
     """Make what is to come what the roster says. The role is locked; ``now`` was read after that."""
     eligible = _eligible(role)
     present = running(role, now)
-    since = present.started_at if present else now
-    planned = [span for span in plan_of(role, since, now + AHEAD) if span.person in eligible]
+    since, until = present.started_at if present else now, now + AHEAD
+    planned = [span for span in plan_of(role, written(role, since, until), since, until) if span.person in eligible]
     end = end_of(present, planned, now) if present else now
     _write(role, present, end, timeline.after(planned, end), now)
 
 
-def plan_of(role: DutyRole, since: datetime, until: datetime) -> list[Span]:
-    """What the roster says of the time from ``since`` to before ``until``, eligible or not. Three queries."""
+class Written(NamedTuple):
+    """What registrars wrote about a role."""
+
+    patterns: list[ShiftPattern]
+    shifts: list[Shift]
+
+
+def written(role: DutyRole, since: datetime, until: datetime) -> Written:
+    """All patterns, and the single shifts that touch the time from ``since`` to before ``until``. Two queries."""
+    shifts = Shift.objects.filter(role=role, starts_at__lt=until, ends_at__gt=since).order_by("starts_at")
+    return Written(list(ShiftPattern.objects.filter(role=role).order_by("first", "begins", "pk")), list(shifts))
+
+
+def plan_of(role: DutyRole, roster: Written, since: datetime, until: datetime) -> list[Span]:
+    """What the roster says of the time from ``since`` to before ``until``, of people who are eligible and others."""
     zone = ZoneInfo(role.hospital.time_zone)
-    patterns = [pattern_of(row) for row in ShiftPattern.objects.filter(role=role).order_by("first", "pk")]
-    below = [span for pattern in patterns for span in timeline.occurrences(pattern, zone, since, until)]
-    shifts = Shift.objects.filter(role=role, starts_at__lt=until, ends_at__gt=since)
-    return timeline.overlay(below, [Span(row.person_id, row.starts_at, row.ends_at, row.written_by_id) for row in shifts])
+    below = [span for row in roster.patterns for span in timeline.occurrences(pattern_of(row), zone, since, until)]
+    return timeline.overlay(below, [Span(row.person_id, row.starts_at, row.ends_at, row.written_by_id) for row in roster.shifts])
 
 
 def pattern_of(row: ShiftPattern) -> timeline.Pattern:
