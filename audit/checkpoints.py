@@ -12,11 +12,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from audit.events import SYSTEM, Event
 from audit.keys import second_key, signing_key
+from audit.leaves import OPERATOR
 from audit.merkle import Range
 from audit.notes import checkpoint_text, sign, verifier_key
-from audit.published import Published, published
+from audit.published import ForkRefused, Published, overrule, published
 from audit.second import second_line
+from audit.services import record
 from audit.tree import range_at
 
 logger = logging.getLogger(__name__)
@@ -25,10 +28,13 @@ _UNSIGNED = """
     SELECT id FROM audit_log WHERE NOT EXISTS (
         SELECT FROM audit_checkpoint WHERE audit_checkpoint.log = audit_log.id AND audit_checkpoint.size >= audit_log.size)
     ORDER BY created_at, id"""
-
-
-class ForkRefused(Exception):
-    """The database contradicts a published checkpoint. Nothing is signed for that log until a person has looked (docs/audit-log.md)."""
+# With the size of the newest checkpoint that the database itself has.
+_STATE = (
+    "SELECT size, frontier, coalesce((SELECT max(size) FROM audit_checkpoint WHERE log = audit_log.id), 0) FROM audit_log WHERE id = %s"
+)
+_NEWEST = """
+    SELECT hospital, newest.size, note FROM audit_log LEFT JOIN audit_checkpoint newest ON newest.log = audit_log.id
+    WHERE audit_log.id = %s ORDER BY newest.size DESC NULLS LAST LIMIT 1"""
 
 
 def origin_of(log: UUID) -> str:
@@ -73,16 +79,18 @@ def sign_checkpoints() -> int:
 
     Raises:
         ForkRefused: for at least one log; the others are signed all the same.
+        OSError: the state folder cannot be written.
     """
     with connection.cursor() as cursor:
         cursor.execute(_UNSIGNED)
         logs = [log for (log,) in cursor.fetchall()]
-    refused = None
+    refused: ForkRefused | OSError | None = None
     for log in logs:
         try:
             sign_checkpoint(log)
-        except ForkRefused as error:
-            logger.critical("audit.fork_refused", extra={"log": str(log)})
+        except (ForkRefused, OSError) as error:
+            alarm = "audit.fork_refused" if isinstance(error, ForkRefused) else "audit.cannot_publish"
+            logger.critical(alarm, extra={"log": str(log)})
             refused = error
     if refused:
         raise refused
@@ -93,19 +101,38 @@ def sign_checkpoint(log: UUID) -> str:
     """Sign and store the log's present state; returns the note.
 
     Raises:
-        ForkRefused: the log is smaller than, or does not continue, what was published.
+        ForkRefused: the log is smaller than, or does not continue, what was published; or nobody knows what was.
+        OSError: the state folder cannot be written.
     """
     # Durable: inside somebody's transaction one would sign what may yet roll back.
     with published(log) as last, transaction.atomic(durable=True), connection.cursor() as cursor:
-        cursor.execute("SELECT size, frontier FROM audit_log WHERE id = %s", [log])
-        size, frontier = cursor.fetchone()
+        cursor.execute(_STATE, [log])
+        size, frontier, signed = cursor.fetchone()
         tree = Range(size, [bytes(digest) for digest in frontier])
-        _refuse_fork(log, tree, last)
+        _refuse_fork(log, tree, last, signed)
         note = _signed_note(origin_of(log), tree)
         last.write(note)
         statement = "INSERT INTO audit_checkpoint (log, size, root, note) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
         cursor.execute(statement, [log, size, tree.root(), note])
     return note
+
+
+def republish(log: UUID) -> int:
+    """Go on from the newest checkpoint of the database, whatever was published: for a person who has looked and decided. Returns its size.
+
+    Raises:
+        LookupError: no such log.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [log])
+        row = cursor.fetchone()
+        if row is None:
+            raise LookupError(f"There is no log {log}.")
+        hospital, size, note = row
+        hospitals = [] if hospital == OPERATOR else [hospital]
+        record(event=Event("audit.republish", SYSTEM, hospitals, subjects={"log": log}, detail={"size": size or 0}))
+    overrule(log, note)  # after the event: nobody overrules the guard without its being told
+    return size or 0
 
 
 def _signed_note(origin: str, tree: Range) -> str:
@@ -114,7 +141,10 @@ def _signed_note(origin: str, tree: Range) -> str:
     return note if second is None else note + second_line(origin=origin, size=tree.size, root=root, key=second)
 
 
-def _refuse_fork(log: UUID, tree: Range, last: Published) -> None:
+def _refuse_fork(log: UUID, tree: Range, last: Published, signed: int) -> None:
+    # A demo's folder may be thrown away; a deployment's that is empty was lost or is not mounted, and with it goes the guard.
+    if last.root is None and signed and settings.MODE == "production":
+        raise ForkRefused(f"Nothing is noted of what was published of log {log}, and {signed} leaves were signed.")
     if tree.size < last.size:
         raise ForkRefused(f"Log {log} has {tree.size} leaves; {last.size} were published.")
     # Both roots from the same stored rows: then the new tree continues the published one.

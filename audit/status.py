@@ -14,7 +14,7 @@ from django.db import connection
 
 from audit.keys import second_key, signing_key
 from audit.policy import read_policy
-from audit.published import last_published
+from audit.published import Unreadable, last_published
 from backend.roles import has_too_much
 
 WITNESS_PATIENCE_SECONDS = 60
@@ -75,8 +75,8 @@ class WitnessStatus:
 
 @dataclass(frozen=True, slots=True)
 class LogStatus:
-    """One log. ``published`` is the size noted outside of the database, ``unsigned_seconds`` the age of the oldest event that is in the
-    tree and under no checkpoint."""
+    """One log. ``published`` is the size noted outside of the database (``None``: the note cannot be read), ``unsigned_seconds`` the age of
+    the oldest event that is in the tree and under no checkpoint."""
 
     id: UUID
     hospital: UUID
@@ -84,13 +84,19 @@ class LogStatus:
     signed: int
     signed_at: datetime | None
     unsigned_seconds: float
-    published: int
+    published: int | None
 
     @property
     def problems(self) -> list[str]:
-        """``set_back``: less is in the database than was published. ``unsigned``: it has grown and nobody signs it (no worker, or a
-        fork was refused)."""
-        found = ["set_back"] if self.published > self.size else []
+        """``set_back``: less is in the database than was published. ``published_unreadable``, ``published_lost``: it is not known what was
+        published. ``unsigned``: it has grown and nobody signs it (no worker, or a fork was refused)."""
+        found = []
+        if self.published is None:
+            found.append("published_unreadable")
+        elif self.published > self.size:
+            found.append("set_back")
+        elif self.signed and not self.published:
+            found.append("published_lost")
         return found + (["unsigned"] if self.unsigned_seconds > PATIENCE_SECONDS else [])
 
 
@@ -134,7 +140,7 @@ def status() -> Status:
         is_append_only = not has_too_much(cursor)
         cursor.execute(_LOGS)
         logs = [
-            LogStatus(log, hospital, size, signed or 0, signed_at, unsigned, last_published(log)[0])
+            LogStatus(log, hospital, size, signed or 0, signed_at, unsigned, _published(log))
             for log, hospital, size, signed, signed_at, unsigned in cursor.fetchall()
         ]
     try:
@@ -171,6 +177,13 @@ def oldest_pending_seconds() -> float:
     with connection.cursor() as cursor:
         cursor.execute(_PENDING)
         return float(cursor.fetchone()[1])
+
+
+def _published(log: UUID) -> int | None:
+    try:
+        return last_published(log)[0]
+    except Unreadable:
+        return None
 
 
 def _has_key() -> bool:

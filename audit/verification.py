@@ -20,7 +20,7 @@ from audit.keys import second_key, signing_key
 from audit.leaves import OPERATOR
 from audit.merkle import Range, leaf_hash
 from audit.notes import Note, parse
-from audit.published import last_published
+from audit.published import Unreadable, last_published
 from audit.second import is_second_true
 from audit.sequencer import TILE_HEIGHT
 
@@ -75,7 +75,11 @@ class _Check:
         self.nodes = 0
         self.checkpoints = _rows(_CHECKPOINTS, [log])
         self.checkpoint = next(self.checkpoints, None)
-        self.published, self.published_root = last_published(log)
+        self.published, self.published_root = 0, None
+        try:
+            self.published, self.published_root = last_published(log)
+        except Unreadable:
+            self.find("published_unreadable", 0)
 
     def find(self, code: str, at: int) -> None:
         if len(self.findings) < PAGE:

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 
-from audit.checkpoints import ForkRefused, sign_leaves
+from audit.checkpoints import sign_leaves
 from audit.keys import signing_key
-from audit.published import published
+from audit.published import ForkRefused, published
 from identity.models import DirectoryHead, Hospital, Statement
 from identity.services.statements import lock_directory
 

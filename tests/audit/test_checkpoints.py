@@ -7,9 +7,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.exceptions import ImproperlyConfigured
 
-from audit.checkpoints import ForkRefused, origin_of, sign_checkpoint, sign_checkpoints, verifier_keys
+from audit.checkpoints import origin_of, sign_checkpoint, sign_checkpoints, verifier_keys
 from audit.keys import signing_key
 from audit.notes import checkpoint_text, key_id, sign
+from audit.published import ForkRefused
 from audit.sequencer import integrate
 from tests.audit.conftest import Hospital
 from tests.audit.test_merkle import root_by_the_book

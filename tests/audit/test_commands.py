@@ -213,6 +213,48 @@ class TestVerify:
         assert peak(hospital) < 1.3 * before
 
 
+class TestSequence:
+    def test_says_what_it_did(self, said, hospital):
+        hospital.writes(2)
+        code, text = said("audit_sequence", "--json")
+        facts = json.loads(text)
+        assert (code, facts["problems"]) == (0, [])
+        assert facts["leaves"] >= 2
+        assert said("audit_sequence") == (0, "0 leaves, 0 checkpoints\n")
+
+    def test_one_broken_log_is_named_and_the_others_are_done(self, said, hospital, state):
+        hospital.writes(1)
+        hospital.publishes()
+        (state / "published-checkpoints" / f"{hospital.log.id}.note").write_text("")
+        other = Hospital()
+        for each in (hospital, other):
+            each.writes(1)
+
+        code, text = said("audit_sequence", "--json")
+
+        assert code == 1
+        assert f"{hospital.log.id}.note cannot be read" in json.loads(text)["problems"][0]
+        assert other.log.checkpoints.filter(size=1).exists()
+        assert said("audit_sequence")[0] == 1, "until a person has looked"
+
+    def test_watching_goes_on_whatever_one_log_does(self, hospital, state, monkeypatch):
+        hospital.writes(1)
+        hospital.publishes()
+        (state / "published-checkpoints" / f"{hospital.log.id}.note").write_text("")
+        rounds = []
+
+        def look_again(seconds):
+            rounds.append(seconds)
+            hospital.writes(1)
+            if len(rounds) == 3:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("time.sleep", look_again)
+        with pytest.raises(KeyboardInterrupt):
+            call_command("audit_sequence", "--watch", "--interval", "0.5")
+        assert (rounds, hospital.log.size) == ([0.5] * 3, 3)
+
+
 def misplaced():
     *_, (log, _, found) = verify_logs()
     assert log is None

@@ -25,6 +25,8 @@ SENTENCES = {
     "witness_no_proof": "The tree in the database is not whole: manage.py audit_verify says where.",
     "witness_misbehaves": "A witness answers what makes no sense, or its cosignature does not verify.",
     "set_back": "Less is in the database than was published: it was set back, or leaves were removed. Nothing more is signed.",
+    "published_unreadable": "The note of what was published cannot be read, so nothing more is signed: restore it, or audit_republish.",
+    "published_lost": "Nothing is noted of what was published: was the state folder lost, or is it not mounted? See audit_republish.",
     "unsigned": "The log has grown and is not signed: is the worker running, or did it refuse a fork (audit.fork_refused)?",
 }
 
@@ -61,7 +63,7 @@ def _lines(found: Status) -> list[str]:
 def _line(log: LogStatus) -> str:
     whose = "operator" if log.hospital == OPERATOR else f"hospital {log.hospital}"
     signed = f"signed {log.signed} at {log.signed_at:%Y-%m-%d %H:%M:%S} UTC" if log.signed_at else "never signed"
-    return f"log {log.id} ({whose}): {log.size} leaves, {signed}, published {log.published}"
+    return f"log {log.id} ({whose}): {log.size} leaves, {signed}, published {'?' if log.published is None else log.published}"
 
 
 def _witness_line(witness: WitnessStatus) -> str:

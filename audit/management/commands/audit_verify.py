@@ -24,6 +24,7 @@ SENTENCES = {
     "checkpoint_unsigned": "the checkpoint of this size has no signature of the present key",
     "checkpoint_ahead": "there is a checkpoint of this size, and fewer leaves",
     "published_differs": "what was published at this size has another root",
+    "published_unreadable": "the note of what was published cannot be read",
     "published_ahead": "this size was published, and there are fewer leaves",
     "misplaced_event": "the event with this number is not in the logs that it names, once in each",
 }
