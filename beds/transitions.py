@@ -57,6 +57,7 @@ CANCEL_REASONS = frozenset({"superseded", "died", "improved", "other"})
 WITHDRAW_REASONS = frozenset({"other-hospital-confirmed", "transport-impossible", "condition-changed", "other"})
 DIVERT_REASONS = frozenset({"unstable", "destination-closed", "other"})
 CANNOT_BE_ASKED = "cannot-be-asked"
+PARTNERSHIP_ENDED = "partnership-ended"
 
 STEPS: dict[str, Step] = {
     "submit": Step(frozenset({_S.DRAFT}), Side.ORIGIN, _S.SUBMITTED),
@@ -76,6 +77,7 @@ STEPS: dict[str, Step] = {
     "give-up": Step(frozenset({_S.SUBMITTED}), Side.CLOCK, _S.NO_RESPONSE),
     "ask-next": Step(frozenset({_S.DRAFT}), Side.CLOCK, _S.SUBMITTED),
     "drop": Step(frozenset({_S.DRAFT}), Side.CLOCK, _S.CANCELLED, frozenset({CANNOT_BE_ASKED})),
+    "part": Step(OPEN | {_S.DRAFT}, Side.CLOCK, _S.CANCELLED, frozenset({PARTNERSHIP_ENDED})),
 }
 
 REASONS = frozenset().union(*(step.reasons for step in STEPS.values()))

@@ -8,11 +8,12 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from backend.errors import NotFound
 from identity.actors import Actor
-from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RoleSeal
+from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RegistrarProposal, RoleSeal
 
 Found = TypeVar("Found")
 
@@ -25,6 +26,34 @@ def partner_hospitals(hospital_id: UUID) -> set[UUID]:
             "partner_id", flat=True
         )
     )
+
+
+def open_partnerships(hospital_id: UUID) -> QuerySet[Partnership]:
+    """What the hospital has accepted, and who has accepted it."""
+    return Partnership.objects.filter(Q(hospital=hospital_id) | Q(partner=hospital_id), ended_at=None)
+
+
+def lock_partners(hospital_id: UUID, others: Iterable[UUID]) -> set[UUID]:
+    """Of ``others`` those that are partners now, and stay it until the transaction ends. One query.
+
+    For making something that needs the partnership: whoever ends it meanwhile waits, and then finds what was made.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.partner_id FROM identity_partnership p
+            JOIN identity_partnership q ON q.hospital_id = p.partner_id AND q.partner_id = p.hospital_id AND q.ended_at IS NULL
+            WHERE p.hospital_id = %s AND p.partner_id = ANY(%s) AND p.ended_at IS NULL
+            ORDER BY p.id FOR SHARE OF p, q
+            """,
+            [hospital_id, list(others)],
+        )
+        return {partner for (partner,) in cursor.fetchall()}
+
+
+def partnership_to_end(actor: Actor, partner_id: UUID) -> Partnership:
+    """What the actor's hospital has accepted, locked until the transaction ends."""
+    return _one(Partnership.objects.select_for_update().filter(hospital=actor.hospital_id, partner=partner_id, ended_at=None).first())
 
 
 def people_behind(principals: Iterable[UUID]) -> dict[UUID, list[UUID]]:
@@ -95,6 +124,22 @@ def membership_at_own_hospital(actor: Actor, person_id: UUID, *, states: Iterabl
     """The membership of a person at the actor's hospital, in one of ``states``, locked until the transaction ends."""
     found = Membership.objects.select_related("person").select_for_update(of=["self"])
     return _one(found.filter(person=person_id, hospital=actor.hospital_id, state__in=list(states)).first())
+
+
+def human_member(actor: Actor, person_id: UUID) -> Membership:
+    """An active human member of the actor's hospital, locked until the transaction ends."""
+    found = membership_at_own_hospital(actor, person_id, states=[Membership.State.ACTIVE])
+    return _one(found if found.person.kind == Person.Kind.HUMAN else None)
+
+
+def open_proposals(hospital_id: UUID) -> QuerySet[RegistrarProposal]:
+    return RegistrarProposal.objects.filter(hospital=hospital_id, ended_at=None, expires_at__gt=timezone.now()).order_by("created_at")
+
+
+def proposal_of_own_hospital(actor: Actor, proposal_id: UUID) -> RegistrarProposal:
+    """A proposal, also one that is over, locked until the transaction ends: of two who confirm, the second finds it over."""
+    found = RegistrarProposal.objects.select_for_update(of=["self"]).select_related("candidate")
+    return _one(found.filter(pk=proposal_id, hospital=actor.hospital_id).first())
 
 
 def lock_role(actor: Actor, role_id: UUID) -> DutyRole:

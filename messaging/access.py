@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Case, Exists, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, Value, When
 from django.utils import timezone
 
-from backend.errors import Forbidden, NotFound, Unauthenticated
+from backend.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from identity.actors import Actor
 from identity.models import Holder, Membership, SignIn
 from messaging.models import Attachment, Conversation, EmergencyAccess, EmergencyInForce, Member, Message
@@ -43,7 +43,8 @@ def conversation_for_change(actor: Actor, conversation_id: UUID) -> Conversation
 
 def message(actor: Actor, conversation_id: UUID, message_id: UUID) -> Message:
     """Raises ``NotFound``."""
-    return _one(Message.objects.filter(pk=message_id, conversation_id=conversation_id, conversation__in=conversations(actor)))
+    found = Message.objects.select_related("conversation").filter(pk=message_id, conversation_id=conversation_id)
+    return _one(found.filter(conversation__in=conversations(actor)))
 
 
 def attachment(actor: Actor, attachment_id: UUID) -> Attachment:
@@ -89,6 +90,12 @@ def require_present(actor: Actor) -> None:
     good = SignIn.objects.filter(pk=actor.sign_in_id, ended_at=None, expires_at__gt=timezone.now(), device__revoked_at=None)
     if not good.filter(Exists(active)).exists():
         raise Unauthenticated("session.ended", "This sign-in has ended. Sign in again.")
+
+
+def require_open(conversation: Conversation) -> None:
+    """Raises ``Conflict``: ``conversation.closed``."""
+    if conversation.closed_at is not None:
+        raise Conflict("conversation.closed", "This conversation is closed.")
 
 
 def require_role_now(actor: Actor, role: UUID | None) -> None:

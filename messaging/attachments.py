@@ -33,9 +33,10 @@ def announce(*, actor: Actor, id: UUID, conversation_id: UUID, size: int, sha256
         NotFound: not the actor's conversation.
         TooLarge: ``attachment.too_large {limit}``.
         Invalid: ``attachment.digest`` (not 32 bytes).
-        Conflict: ``attachment.id_reused``.
+        Conflict: ``attachment.id_reused``, ``conversation.closed``.
     """
     conversation = access.conversation(actor, conversation_id)
+    access.require_open(conversation)
     if size > MAX_SIZE:
         raise TooLarge("attachment.too_large", "This file is larger than an attachment may be.", limit=MAX_SIZE)
     if len(sha256) != 32:

@@ -14,7 +14,7 @@ from audit.events import Event
 from audit.services import record_all
 from backend.errors import Conflict, Invalid, NotFound
 from backend.realtime import ring_after_commit
-from identity.access import partner_hospitals, people_behind
+from identity.access import lock_partners, people_behind
 from identity.actors import Actor
 from identity.models import Hospital, PrincipalKey
 from identity.services import current_keys
@@ -140,11 +140,11 @@ def _first_epoch(actor: Actor, new: NewConversation, role: UUID | None) -> Epoch
 def _reachable(actor: Actor, principals: set[UUID]) -> dict[UUID, PrincipalKey]:
     """The current keys of ``principals`` and of the archives their hospitals demand."""
     keys = current_keys(principals)
-    allowed = {actor.hospital_id} | partner_hospitals(actor.hospital_id)
+    hospitals = {key.hospital_id for key in keys.values()}
+    allowed = {actor.hospital_id} | lock_partners(actor.hospital_id, hospitals)
     # One answer for a key that does not exist and for a hospital that is no partner: ids cannot be tried out.
     if len(keys) < len(principals) or any(key.hospital_id not in allowed for key in keys.values()):
         raise NotFound("conversation.unknown_member", "Somebody of these cannot be written to from this hospital.")
-    hospitals = {key.hospital_id for key in keys.values()}
     archives = PrincipalKey.objects.filter(kind=PrincipalKey.Kind.ARCHIVE, hospital__in=hospitals, replaced_at=None)
     return keys | {key.principal: key for key in archives}
 

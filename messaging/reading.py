@@ -86,7 +86,7 @@ def _described(conversations: "QuerySet[Conversation]", actor: Actor) -> list[di
     rows = list(
         conversations.order_by(F("last_at").desc(nulls_last=True), "pk").values(
             # The candidate hangs on the conversation (a reverse relation of ``beds``, which stands above this part and is not imported).
-            "id", "kind", "epoch", "last_sequence", "last_at", "candidate", request=F("candidate__request"),
+            "id", "kind", "epoch", "last_sequence", "last_at", "closed_at", "candidate", request=F("candidate__request"),
             candidate_changed_at=F("candidate__changed_at"),
             delivered_sequence=Coalesce(Subquery(delivered), 0), emergencies=_emergencies(),
         )

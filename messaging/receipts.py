@@ -24,7 +24,8 @@ class Deliver(Command):
 
     sql: ClassVar[str] = f"""WITH {ACTING}, reached AS (
         SELECT c.id FROM messaging_conversation c
-        WHERE c.id = %(conversation)s::uuid AND c.last_sequence >= %(sequence)s::bigint AND {IS_MEMBER} AND {CONCERNS_NO_OTHER}
+        WHERE c.id = %(conversation)s::uuid AND c.last_sequence >= %(sequence)s::bigint AND c.closed_at IS NULL
+            AND {IS_MEMBER} AND {CONCERNS_NO_OTHER}
     ), kept AS (
         INSERT INTO messaging_receipt AS r (conversation_id, person_id, delivered_sequence, pushed_sequence, updated_at)
         SELECT id, %(person)s::uuid, %(sequence)s::bigint, 0, now() FROM reached
@@ -52,6 +53,9 @@ class Deliver(Command):
         conversation = access.conversation(self.actor, self.conversation_id)
         if self.sequence > conversation.last_sequence:
             raise Invalid("delivered.beyond_last", "There are not that many messages yet.", last_sequence=conversation.last_sequence)
+        if conversation.closed_at is not None:
+            # Whom it would tell has no more to do with us; the device that asks has what it has.
+            return Outcome(200, {"sequence": self.sequence}, [], {})
         receipt = Receipt.objects.filter(
             conversation=conversation, person=self.actor.person_id, delivered_sequence__gte=self.sequence
         ).first()
@@ -72,6 +76,7 @@ class Acknowledge(Command):
         INSERT INTO messaging_acknowledgement (message_id, person_id, role_id, created_at)
         SELECT m.id, %(person)s::uuid, %(role)s::uuid, now() FROM messaging_message m
         WHERE m.id = %(message)s::uuid AND m.conversation_id = %(conversation)s::uuid
+            AND EXISTS (SELECT FROM messaging_conversation c WHERE c.id = m.conversation_id AND c.closed_at IS NULL)
             AND {IS_MEMBER} AND {HOLDS_ROLE} AND {CONCERNS_NO_OTHER}
         ON CONFLICT (message_id, person_id) DO NOTHING
         RETURNING created_at
@@ -98,4 +103,5 @@ class Acknowledge(Command):
         if done is not None:
             return Outcome(200, {"person": done.person_id, "role": done.role_id, "at": done.created_at}, [], {})
         access.require_role_now(self.actor, self.role)
+        access.require_open(message.conversation)
         return None

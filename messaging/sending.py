@@ -107,8 +107,7 @@ class Send(Command):
         return Outcome(200, answer(stored.id, stored.sequence, stored.created_at), [], {})
 
     def _check_state(self, conversation: Conversation) -> None:
-        if conversation.closed_at is not None:
-            raise Conflict("conversation.closed", "This conversation is closed.")
+        access.require_open(conversation)
         if conversation.epoch != self.header.epoch:
             raise Conflict("epoch.not_current", "Seal the message in the current epoch.", epoch=conversation.epoch)
         for file in self.header.attachments:

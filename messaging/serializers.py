@@ -117,6 +117,7 @@ class ConversationShape(serializers.Serializer):
     last_sequence = serializers.IntegerField()
     delivered_sequence = serializers.IntegerField(help_text="What this person's devices have stored.")
     last_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
     members = MemberShape(many=True)
     awaited = MemberShape(many=True, help_text="Sealed to already, and given nothing until they are admitted.")
     candidate = serializers.UUIDField(allow_null=True, help_text="The bed request's candidate that this conversation is about.")

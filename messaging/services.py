@@ -18,6 +18,7 @@ from identity.services import current_keys
 from messaging import access
 from messaging.admission import admit
 from messaging.beginning import NewConversation, create_conversation, create_conversations
+from messaging.closing import close_between, close_conversation
 from messaging.commands import Outcome, read_circle, run, run_all, under
 from messaging.envelopes import Envelope, SealedEpoch, check_message
 from messaging.epochs import (
@@ -42,6 +43,8 @@ __all__ = [
     "SealedEpoch",
     "acknowledge_message",
     "admit",
+    "close_between",
+    "close_conversation",
     "create_conversation",
     "create_conversations",
     "create_epoch",
@@ -109,8 +112,7 @@ def create_epoch(*, actor: Actor, conversation_id: UUID, epoch: SealedEpoch) -> 
         return latest.number, False
     if header.epoch != conversation.epoch + 1 or header.prev != sha256(bytes(latest.header)):
         raise Conflict("epoch.not_next", "Another epoch came first: read it, then seal again.", epoch=conversation.epoch)
-    if conversation.closed_at is not None:
-        raise Conflict("conversation.closed", "This conversation is closed.")
+    access.require_open(conversation)
     members = list(Member.objects.filter(conversation=conversation, removed_at=None))
     awaited = AwaitedMember.objects.filter(conversation=conversation).values_list("principal", flat=True)
     require_recipients(header, current_keys({*awaited, *(member.principal for member in members)}).values())

@@ -90,10 +90,15 @@ class Building:
         registrar = Someone(place, "Register", cookie=new_cookie())
         place.registrar = registrar
         self._state(self._by_root(place, "root", place.id, Sign(place.root.public)))
-        self._state(self._by_root(place, "registrar", registrar.id, Office(registrar.keys.sign.public)))
+        self.office(registrar)
         self.member(registrar, is_registrar=True)
         place.archive = Someone(place, "Archive", cookie=new_cookie())
         self.member(place.archive, kind=Person.Kind.ARCHIVE)
+
+    def office(self, registrar: Someone) -> None:
+        """The root's word that this person signs for the hospital."""
+        place = registrar.place
+        self._state(self._by_root(place, "registrar", registrar.id, Office(registrar.keys.sign.public)))
 
     def _named(self, attribute: str, place: Place, name: str, *, has_left: bool = False) -> Someone:
         someone = Someone(place, name, cookie=new_cookie())

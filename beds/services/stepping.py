@@ -17,6 +17,8 @@ from beds.models import Candidate, Request, Transition
 from beds.services.promises import end_promise, turn_into_occupancy
 from beds.services.telling import Mover, record_step, ring_board
 from beds.transitions import COMMITTED, STEPS, TERMINAL, State
+from identity.access import partner_hospitals
+from messaging.services import close_conversation
 
 HAS_PROMISE = COMMITTED | {State.HELD}
 NO_TIMES: Mapping[str, datetime] = {}
@@ -55,7 +57,7 @@ def move(
     write_history(candidate, action, by=by, source=source, now=now)
     record_step(by=by, verb=action, request=request, candidate=candidate, reason=reason, source=source, digest=digest)
     if step.target in TERMINAL:
-        _end(request, candidate, source)
+        _end(request, candidate, source, by=by)
 
 
 def write_history(candidate: Candidate, action: str, *, by: Mover, source: str, now: datetime) -> None:
@@ -71,12 +73,15 @@ def lost(candidate: Candidate, action: str) -> Conflict:
     return Conflict("candidate.wrong_state", "The request has moved on at this hospital.", state=present)
 
 
-def _end(request: Request, candidate: Candidate, source: str) -> None:
+def _end(request: Request, candidate: Candidate, source: str, *, by: Mover) -> None:
     if candidate.state == State.ARRIVED:
         turn_into_occupancy(candidate)
     elif source in HAS_PROMISE:
         end_promise(candidate)
     if source in HAS_PROMISE:
         ring_board(candidate.hospital_id)
+    if source in COMMITTED and candidate.hospital_id not in partner_hospitals(request.origin_id):
+        # The promise outlived the partnership (``parting``); nothing does that now.
+        close_conversation(candidate.conversation_id, agent=by.agent, hospitals=(request.origin_id, candidate.hospital_id))
     still_going = Candidate.objects.filter(request=OuterRef("pk")).exclude(state__in=TERMINAL)
     Request.objects.filter(~Exists(still_going), pk=request.pk, closed_at=None).update(closed_at=candidate.changed_at, next_wave_at=None)

@@ -161,8 +161,11 @@ class Conversations:
         priority: str = "normal",
         role: UUID | None = None,
     ) -> Json:
-        """An envelope under the present epoch, not sent yet."""
+        """An envelope under the present epoch, not sent yet. Raises ``ProtocolError`` if somebody in it is no partner's any more."""
         here, keyring = self.get(conversation), self.session.keyring
+        # The key at hand is theirs, too: a partnership that has ended ends its use, whatever the service says.
+        for principal in here.recipients:
+            self.session.book.recipient(principal)
         header = MessageHeader(
             conversation=conversation,
             epoch=here.epoch,

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from wardline_client.protocol import (
     Keys,
+    Office,
     Partner,
     Profile,
     ProtocolError,
@@ -26,7 +27,15 @@ from wardline_client.protocol import (
     profile_digest,
     verify_statement,
 )
-from wardline_client.protocol.keys import PrincipalKeys, fingerprint, new_seed, seal_history, seal_role_seed
+from wardline_client.protocol.keys import (
+    PrincipalKeys,
+    fingerprint,
+    new_seed,
+    parse_recovery_code,
+    root_key,
+    seal_history,
+    seal_role_seed,
+)
 from wardline_client.protocol.links import format_invitation
 from wardline_client.protocol.profiles import make_profile
 from wardline_client.protocol.statements import Body, make_statement
@@ -191,6 +200,46 @@ class Registrar:
         """Accept another hospital, whose root public key came by a channel both trust, never from the service."""
         statement = self.sign("partner", hospital, Partner(root))
         self.session.state("partners", statement, {"hospital": str(hospital)})
+
+    def end_partner(self, hospital: UUID) -> None:
+        """Accept another hospital no longer: access is cut both ways at once, and this client seals nothing to it any more."""
+        self.session.book.refresh()
+        statement = self.sign("partner", hospital, Partner(None))
+        self.session.api.post(f"partners/{hospital}/end", {"statement": as_json(statement)})
+        self.session.book.refresh()
+
+    def propose_registrar(self, person: UUID) -> UUID:
+        """Propose a member, whose fingerprint was compared; a second person confirms within three days."""
+        sign = self.session.book.recipient(person).sign
+        if sign is None:
+            raise ProtocolError("statement.no_chain", "not a person")
+        return UUID(self.session.api.post("registrars/proposals", {"person": str(person), "sign": encode(sign)})["id"])
+
+    def confirm_registrar(self, proposal: UUID, person: UUID, root_code: str) -> None:
+        """Be the second person: ``root_code`` is the hospital's printed one, and is not sent. Raises ``ProtocolError`` for another one."""
+        sign = self.session.book.recipient(person).sign
+        statement = self._sign_office(person, sign, root_code)
+        self.session.api.post(f"registrars/proposals/{proposal}/confirm", {"statement": as_json(statement)})
+
+    def end_registrar(self, person: UUID, root_code: str) -> None:
+        """End an office, also of somebody who has left. Raises as ``confirm_registrar``."""
+        self.session.api.post(f"registrars/{person}/end", {"statement": as_json(self._sign_office(person, None, root_code))})
+
+    def _sign_office(self, person: UUID, sign: bytes | None, root_code: str) -> Statement:
+        root, keyring = root_key(parse_recovery_code(root_code)), self.session.keyring
+        if root.public != keyring.root:
+            raise ProtocolError("signature.invalid", "not this hospital's root")
+        self.session.book.refresh()
+        return make_statement(
+            kind="registrar",
+            hospital=keyring.hospital,
+            subject=person,
+            body=Office(sign),
+            by=keyring.hospital,
+            key=root,
+            at=self.session.now(),
+            prev=self.session.book.directory.latest("registrar", person),
+        )
 
     def add_unit(self, name: str) -> UUID:
         unit = uuid4()

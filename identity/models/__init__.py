@@ -10,6 +10,7 @@ from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
 from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
+from identity.models.registrars import RegistrarProposal
 from identity.models.rosters import GapWarning, Shift, ShiftPattern
 from identity.models.statements import DirectoryHead, PrincipalKey, Statement
 
@@ -31,6 +32,7 @@ __all__ = [
     "Passkey",
     "Person",
     "PrincipalKey",
+    "RegistrarProposal",
     "RoleSeal",
     "SeedWrap",
     "Shift",

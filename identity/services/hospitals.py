@@ -16,10 +16,9 @@ from django.utils import timezone
 from audit.events import SYSTEM, Agent, Event
 from audit.services import record
 from backend.errors import Conflict, Invalid
-from backend.realtime import ring_after_commit
-from identity import access, challenges
+from identity import challenges
 from identity.actors import Actor
-from identity.models import Hospital, HospitalSetup, Membership, Partnership, Person, PrincipalKey, SignIn, Unit
+from identity.models import Hospital, HospitalSetup, Membership, Person, PrincipalKey, SignIn, Unit
 from identity.models import Statement as StatementRow
 from identity.services import invitations, statements
 from identity.services.enrolment import (
@@ -34,7 +33,7 @@ from identity.services.enrolment import (
 )
 from identity.services.sign_in import begin
 from identity.tokens import new_token, token_hash
-from wardline_client.protocol import Keys, Office, Partner, Profile, RoleKeys, Sign, Statement, kid, profile_digest
+from wardline_client.protocol import Keys, Office, Profile, RoleKeys, Sign, Statement, kid, profile_digest
 
 
 @dataclass(frozen=True)
@@ -95,27 +94,6 @@ def set_up(
         if archive is not None:
             _add_archive(hospital, archive, by=person_id, agent=agent)
         return begin(session=session, device=device, membership=membership, challenge=challenge)
-
-
-@transaction.atomic
-def accept_partner(*, actor: Actor, signed: dict[str, bytes], partner_id: UUID) -> Partnership:
-    """The registrar's hospital accepts another one, whose root the two registrars compared.
-
-    Raises:
-        NotFound: no such hospital. Conflict: ``partner.other_root``, ``partner.accepted``, a statement's code. Invalid: a statement's code.
-    """
-    actor.require_registrar()
-    partner = access.hospital_to_accept(actor, partner_id)
-    statement = statements.read(signed, kind="partner", hospital_id=actor.hospital_id, subject=partner.id, by=actor.person_id)
-    if statement.body != Partner(root=bytes(partner.root_public_key or b"")):
-        raise Conflict("partner.other_root", "The partner's root is another one. Compare it by telephone.")
-    if Partnership.objects.filter(hospital=actor.hospital_id, partner=partner, ended_at=None).exists():
-        raise Conflict("partner.accepted", "This hospital is accepted already.")
-    row = statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=partner.id)
-    partnership = Partnership.objects.create(hospital_id=actor.hospital_id, partner=partner, statement=row)
-    record(event=Event("identity.accept_partner", actor.agent(), [actor.hospital_id, partner.id], subjects={"hospital": partner.id}))
-    ring_after_commit([*access.colleagues(actor.hospital_id), *access.colleagues(partner.id)], {"t": "members"})
-    return partnership
 
 
 @transaction.atomic

@@ -56,7 +56,7 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
         Unauthenticated: the registrar was ended in this very moment.
     """
     actor.require_registrar()
-    registrars = _lock_registrars(actor)
+    registrars = lock_registrars(actor)
     membership = access.membership_at_own_hospital(actor, person_id, states=Membership.State.values)
     if membership.state == Membership.State.ENDED:
         return membership
@@ -76,7 +76,7 @@ def read_pending(*, actor: Actor) -> list[Membership]:
     return found
 
 
-def _lock_registrars(actor: Actor) -> set[UUID]:
+def lock_registrars(actor: Actor) -> set[UUID]:
     """Always before the membership and in one order, so that two registrars can neither end each other nor wait for each other for ever."""
     active = Membership.objects.select_for_update().filter(hospital=actor.hospital_id, is_registrar=True, state=Membership.State.ACTIVE)
     found = {membership.person_id for membership in active.order_by("id")}

@@ -52,15 +52,6 @@ class NewUnitSerializer(serializers.Serializer):  # type: ignore[type-arg]
     name = serializers.CharField(max_length=120)
 
 
-class PartnerSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    hospital = serializers.UUIDField()
-    statement = SignedSerializer(help_text="Kind partner, signed by the registrar's user key.")
-
-
-class AcceptedSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    hospital = serializers.UUIDField(source="partner_id")
-
-
 class RegistrarsView(APIView):
     permission_classes = [IsRegistrar]
 
@@ -107,18 +98,6 @@ class UnitsView(RegistrarsView):
         return Response(
             NewUnitSerializer(hospitals.add_unit(actor=request.actor, unit_id=given["id"], name=given["name"])).data, status=201
         )
-
-
-class PartnersView(RegistrarsView):
-    """``/partners``"""
-
-    @extend_schema(request=PartnerSerializer, responses={201: AcceptedSerializer})
-    @idempotent
-    def post(self, request: ActorRequest) -> Response:
-        """Accept another hospital; it takes effect once that hospital has accepted this one."""
-        given = parsed(PartnerSerializer, request.data)
-        partnership = hospitals.accept_partner(actor=request.actor, signed=given["statement"], partner_id=given["hospital"])
-        return Response(AcceptedSerializer(partnership).data, status=201)
 
 
 def _pending(membership: Membership) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.identity.browser import Browser, new_token
+from tests.identity.test_registrars import proposed
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_emergency import broken
 from tests.served import routes
@@ -75,7 +76,13 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "roles/<uuid:role>/close": {"POST": REGISTRARS},
     V1 + "roles/<uuid:role>/escalation": {"GET": ABSENT, "PUT": REGISTRARS},
     V1 + "me": {"GET": MEMBERS, "PATCH": MEMBERS},
-    V1 + "partners": {"POST": REGISTRARS},
+    V1 + "partners": {"GET": REGISTRARS, "POST": REGISTRARS},
+    V1 + "partners/<uuid:hospital>/end": {"POST": REGISTRARS},
+    V1 + "registrars": {"GET": READERS},
+    V1 + "registrars/proposals": {"POST": REGISTRARS},
+    V1 + "registrars/proposals/<uuid:proposal>/confirm": {"POST": READERS},
+    V1 + "registrars/proposals/<uuid:proposal>/withdraw": {"POST": REGISTRARS},
+    V1 + "registrars/<uuid:person>/end": {"POST": REGISTRARS},
     V1 + "duty": {"GET": MEMBERS},
     V1 + "duty/<uuid:role>/take": {"POST": ABSENT},
     V1 + "duty/<uuid:role>/hand-over": {"POST": MEMBERS},
@@ -238,6 +245,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
     things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
+    things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}

@@ -25,7 +25,7 @@ from audit.sequencer import integrate
 from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
-from identity.models import Person, PrincipalKey, RoleSeal, SeedWrap, Shift, Unit
+from identity.models import Hospital, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, Unit
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
 from tests.beds.asking import Asked, Ward
@@ -56,6 +56,23 @@ class Scene:
             building.lost_phone(self.registrar)
             building.role(place, [self.registrar], name=f"Role {uuid4()}")
         building.save()
+
+    def hospitals(self) -> None:
+        Hospital.objects.bulk_create(Hospital(slug=uuid4().hex, name="Elsewhere", root_public_key=bytes(32)) for _ in range(MORE))
+
+    def registrars(self) -> None:
+        """Those in office, and those proposed."""
+        building, place = Building(self.night), self.night.kreis
+        for number in range(MORE):
+            someone = Someone(place, f"Crowd {number}", cookie=new_cookie())
+            building.member(someone, is_registrar=True)
+            building.office(someone)
+        building.save()
+        proposed = RegistrarProposal.objects.values("candidate")
+        until = timezone.now() + timedelta(days=1)
+        for person in Person.objects.exclude(pk__in=proposed).exclude(pk=self.registrar.id)[:MORE]:
+            who = {"hospital_id": place.id, "candidate": person, "proposed_by_id": self.registrar.id}
+            RegistrarProposal.objects.create(sign_public_key=bytes(32), expires_at=until, **who)
 
     def seeds(self) -> None:
         key = PrincipalKey.objects.get(principal=self.registrar.id, replaced_at=None)
@@ -239,6 +256,8 @@ LISTS = {
     "duty/{role}/seals": Listed(physician, Scene.former_seals),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/pending": Listed(registrar, Scene.people),
+    "partners": Listed(registrar, Scene.hospitals),
+    "registrars": Listed(registrar, Scene.registrars),
     "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),
     "requests/{request_id}": Listed(physician, Scene.history),

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import uuid4
 
 from tests.audit.walk import Attempt, Scene, row
+from tests.beds.test_parting import ending
 from tests.identity.browser import Browser, new_token, shown, wrap
 from tests.identity.test_auditors import appoint, end
 from tests.identity.test_hospitals import accepting, api, prepared_token
 from tests.identity.test_join import INVITED, Newcomer, approve
+from tests.identity.test_registrars import of_root, propose, proposed
 from tests.identity.test_roles import Draft, next_generation
 from tests.identity.test_roster_import import Desk as ImportDesk
 from tests.identity.test_rosters import Desk
@@ -313,6 +315,60 @@ def change_me(scene: Scene) -> Attempt:
 @row("POST partners", "identity.statement: kreis", "identity.accept_partner: fern kreis")
 def partners(scene: Scene) -> Attempt:
     return lambda: accepting(scene.registrar, scene.night.fern)
+
+
+@row("GET partners", "identity.read_partners: kreis")
+def neighbours(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("partners")
+
+
+@row(
+    "POST partners/{hospital}/end",
+    "beds.part: kreis uni",
+    "messaging.close_conversations: kreis uni",
+    "identity.statement: kreis",
+    "identity.end_partner: kreis uni",
+)
+def end_partner(scene: Scene) -> Attempt:
+    scene.ward.asks("uni")
+    body = ending(scene.registrar, scene.night.uni)
+    return lambda: scene.registrar.post(f"partners/{scene.night.uni.id}/end", body)
+
+
+@row("GET registrars", "identity.read_registrars: kreis")
+def registrars(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("registrars")
+
+
+@row("POST registrars/proposals", "identity.propose_registrar: kreis")
+def propose_registrar(scene: Scene) -> Attempt:
+    return lambda: propose(scene.registrar, scene.night.adler)
+
+
+@row("POST registrars/proposals/{proposal}/withdraw", "identity.withdraw_proposal: kreis")
+def withdraw_proposal(scene: Scene) -> Attempt:
+    proposal = proposed(scene.registrar, scene.night.adler)
+    return lambda: scene.registrar.post(f"registrars/proposals/{proposal}/withdraw")
+
+
+def confirming(scene: Scene) -> Attempt:
+    adler, second = scene.night.adler, scene.night.egger
+    appoint(scene.registrar, second)
+    url = f"registrars/proposals/{proposed(scene.registrar, adler)}/confirm"
+    body = of_root(scene.night.kreis, adler, adler.keys.sign.public)
+    return lambda: second.post(url, body)
+
+
+@row("POST registrars/proposals/{proposal}/confirm", "identity.statement: kreis", "identity.confirm_registrar: kreis")
+def confirm_registrar(scene: Scene) -> Attempt:
+    return confirming(scene)
+
+
+@row("POST registrars/{person}/end", "identity.statement: kreis", "identity.end_registrar: kreis")
+def end_registrar(scene: Scene) -> Attempt:
+    assert confirming(scene)().status_code == 200
+    body = of_root(scene.night.kreis, scene.night.adler, None)
+    return lambda: scene.registrar.post(f"registrars/{scene.night.adler.id}/end", body)
 
 
 @row("GET duty", "identity.read_duty: kreis")
