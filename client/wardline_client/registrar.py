@@ -205,7 +205,7 @@ class Registrar:
         """Accept another hospital no longer: access is cut both ways at once, and this client seals nothing to it any more."""
         self.session.book.refresh()
         statement = self.sign("partner", hospital, Partner(None))
-        self.session.api.post(f"partners/{hospital}/end", {"statement": as_json(statement)})
+        self.session.state(f"partners/{hospital}/end", statement)
         self.session.book.refresh()
 
     def propose_registrar(self, person: UUID) -> UUID:
@@ -219,11 +219,11 @@ class Registrar:
         """Be the second person: ``root_code`` is the hospital's printed one, and is not sent. Raises ``ProtocolError`` for another one."""
         sign = self.session.book.recipient(person).sign
         statement = self._sign_office(person, sign, root_code)
-        self.session.api.post(f"registrars/proposals/{proposal}/confirm", {"statement": as_json(statement)})
+        self.session.state(f"registrars/proposals/{proposal}/confirm", statement)
 
     def end_registrar(self, person: UUID, root_code: str) -> None:
         """End an office, also of somebody who has left. Raises as ``confirm_registrar``."""
-        self.session.api.post(f"registrars/{person}/end", {"statement": as_json(self._sign_office(person, None, root_code))})
+        self.session.state(f"registrars/{person}/end", self._sign_office(person, None, root_code))
 
     def _sign_office(self, person: UUID, sign: bytes | None, root_code: str) -> Statement:
         root, keyring = root_key(parse_recovery_code(root_code)), self.session.keyring
