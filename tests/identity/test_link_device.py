@@ -40,7 +40,8 @@ def test_makes_a_device_that_everybody_believes(night, offer, tablet):
 
     assert (answer.status_code, answer.json()["state"]) == (201, "active")
     rows = night.brandt.get("statements").json()["results"]
-    stated = [parse_statement(decode(row["h"]), decode(row["s"])) for row in rows]
+    # Of a statement that is not this hospital's to read there is the bare hash.
+    stated = [parse_statement(decode(row["h"]), decode(row["s"])) for row in rows if row["h"]]
     assert Directory({night.uni.id: night.uni.root.public}, stated).device(tablet.device_id).principal == night.adler.id
     assert "identity.link_device" in night.actions_of(night.kreis)
 
