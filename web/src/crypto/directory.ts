@@ -158,6 +158,11 @@ export class Directory {
     return (line?.statements.at(-1) as StatementOf<K> | undefined) ?? null;
   }
 
+  /** All statements of one kind about one subject, oldest first. Throws `statement.fork`. */
+  line<K extends StatementKind>(kind: K, subject: string): StatementOf<K>[] {
+    return this.latest(kind, subject) ? [...((this.#lines.get(lineId(kind, subject))?.statements ?? []) as StatementOf<K>[])] : [];
+  }
+
   /** The proved current keys of a user, duty role or archive. Throws `statement.no_chain` or `statement.fork`. */
   principal(id: string): Principal {
     const found = [this.latest("member", id), this.latest("role", id), this.latest("archive", id)].filter((entry) => entry !== null);

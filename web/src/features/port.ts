@@ -7,6 +7,7 @@ import type { Audit } from "../sync/audit";
 import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
 import type { Registry } from "../sync/registry";
+import type { Roles } from "../sync/roles";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -93,6 +94,7 @@ export interface Port {
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;
+  roles(): Promise<Pick<Roles, keyof Roles>>;
   loadChain(role: string): Promise<EscalationChain>;
   saveChain(chain: EscalationChain): Promise<EscalationChain>;
   loadSettings(): Promise<Settings>;

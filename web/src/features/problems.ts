@@ -23,6 +23,9 @@ const SAID: Record<string, Said> = {
   "capacity.reserve_order": () => ({ what: m.problem_reserve(), next: m.problem_reserve_next() }),
   "bed.promised": () => ({ what: m.problem_bed_promised(), next: m.problem_bed_promised_next() }),
   "role.not_on_duty": () => ({ what: m.problem_not_on_duty(), next: m.problem_not_on_duty_next() }),
+  "role.changed": () => ({ what: m.problem_role_changed(), next: m.problem_role_changed_next() }),
+  "role.history_missing": () => ({ what: m.problem_role_history(), next: m.problem_role_history_next() }),
+  "role.name_taken": () => ({ what: m.problem_role_name(), next: m.problem_role_name_next() }),
   "passkey.cancelled": () => ({ what: m.problem_passkey(), next: m.problem_passkey_next() }),
   "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
   "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
@@ -61,6 +64,7 @@ const ALIASES: Record<string, string> = {
   "statement.fork": "statement.no_chain", "statement.revoked": "statement.no_chain", "duty.taken": "duty.changed", "duty.not_holder": "duty.changed",
   "request.closed": "candidate.wrong_state", "member.not_pending": "candidate.wrong_state", 
   "signature.invalid": "promise.mismatch", "promise.out_of_time": "promise.mismatch", "promise.wrong_signer": "promise.mismatch", "receipt.none": "candidate.wrong_state",
+  "role.generation": "role.changed", "role.stale_seals": "role.changed", "statement.stale": "role.changed",
   "bed.changed": "capacity.changed", "bed.taken": "capacity.full",
 };
 

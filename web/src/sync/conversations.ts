@@ -45,6 +45,11 @@ export class Conversations {
     return value;
   }
 
+  /** Those on a screen now. */
+  watched(): string[] {
+    return [...this.#messages].filter(([, value]) => value.isWatched).map(([id]) => id);
+  }
+
   changed(conversations: readonly string[]): void {
     for (const id of conversations) this.#dirty.add(id);
     if (!this.#isWorking) void this.#work();

@@ -8,15 +8,20 @@ import {
   type Bytes,
   keyId,
   openHistory,
+  isKeyOf,
   openRoleSeed,
   type PrincipalKeys,
   principalKeys,
+  ProtocolError,
   type SigningKey,
+  type StatementOf,
   type KemKey,
   unb64u,
 } from "../crypto";
 import { snapshotKey } from "../store";
 import type { GenerationWire } from "./wire";
+
+export type RoleStatement = StatementOf<"role">;
 
 export interface Owner {
   person: string;
@@ -29,6 +34,11 @@ export interface Owner {
 export interface GenerationRow {
   generation: number;
   history: Bytes | null;
+}
+
+function onlyProtocol(error: unknown): null {
+  if (error instanceof ProtocolError) return null;
+  throw error;
 }
 
 export function generationsOf(wires: readonly GenerationWire[]): GenerationRow[] {
@@ -47,6 +57,9 @@ export class Keyring implements Owner {
   readonly storeKey: Bytes;
   /** Every X-Wing key held, by principal and kid. */
   readonly #kems = new Map<string, KemKey>();
+  /** The person's own, oldest first. */
+  readonly #ownKems: KemKey[] = [];
+  readonly #roleSeeds = new Map<string, Bytes>();
   readonly #epochKeys = new Map<string, Bytes>();
 
   private constructor(owner: Owner, seed: Bytes, generation: number, own: PrincipalKeys, storeKey: Bytes) {
@@ -67,15 +80,51 @@ export class Keyring implements Owner {
     return ring;
   }
 
-  /** Takes in a duty role: its seed sealed to this person under the role's statement, and what reaches back from it. */
-  async holdRole(role: string, generation: number, sealed: Bytes, statement: Bytes, rows: readonly GenerationRow[]): Promise<void> {
-    await this.#holdAll(role, await openRoleSeed(sealed, this.own.kem, statement), generation, rows);
+  /**
+   * Takes in a seed of a duty role, sealed to this person under one of the role's statements of that generation. Throws `wrap.unreadable`.
+   */
+  async holdRole(role: string, generation: number, sealed: Bytes, line: readonly RoleStatement[]): Promise<void> {
+    if (this.roleSeed(role, generation)) return;
+    // Newest first: a name may have changed since the seal was made, and so may the person's own key.
+    for (const { h } of line.filter(({ body }) => body.generation === generation).reverse()) {
+      for (const own of [...this.#ownKems].reverse()) {
+        const seed = await openRoleSeed(sealed, own, h).catch(onlyProtocol);
+        if (seed && (await this.#holdStated(role, generation, seed, line))) return;
+      }
+    }
+    throw new ProtocolError("wrap.unreadable", `seed of role ${role}`);
+  }
+
+  /** Takes in what opens of a role's former generations. A colleague's device made `rows`: only the seed that was stated counts. */
+  async holdRoleHistory(role: string, rows: readonly GenerationRow[], line: readonly RoleStatement[]): Promise<void> {
+    for (const { generation, history } of [...rows].sort((a, b) => b.generation - a.generation)) {
+      const next = this.roleSeed(role, generation);
+      if (!next || !history || this.roleSeed(role, generation - 1)) continue;
+      const seed = await openHistory(next, role, generation - 1, history).catch(onlyProtocol);
+      if (seed) await this.#holdStated(role, generation - 1, seed, line);
+    }
+  }
+
+  /** The seed of a role's generation, if it is held here. */
+  roleSeed(role: string, generation: number): Bytes | undefined {
+    return this.#roleSeeds.get(`${role} ${generation}`);
+  }
+
+  async #holdStated(role: string, generation: number, seed: Bytes, line: readonly RoleStatement[]): Promise<boolean> {
+    const keys = await principalKeys(seed);
+    // Anybody can seal to a public key: only the seed behind the key that was stated is the role's.
+    if (!line.some(({ body }) => body.generation === generation && isKeyOf(keys, body.kem))) return false;
+    this.#roleSeeds.set(`${role} ${generation}`, seed);
+    await this.#hold(role, keys.kem);
+    return true;
   }
 
   async #holdAll(principal: string, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<void> {
     let [present, next] = [seed, generation];
     for (;;) {
-      await this.#hold(principal, (await principalKeys(present)).kem);
+      const { kem } = await principalKeys(present);
+      await this.#hold(principal, kem);
+      this.#ownKems.unshift(kem);
       const history = rows.find((row) => row.generation === next)?.history;
       if (!history || next === 1) return;
       next -= 1;

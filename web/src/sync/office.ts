@@ -4,15 +4,15 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatRecovery, makeStatement, openProfile, profileDigest, random, type RevocationReason,
-  type StatementKind, timestamp, unb64u,
+  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatRecovery, openProfile, profileDigest, random, type RevocationReason,
+  type StatementKind, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
-import { generationsOf } from "./keyring";
 import { OfferedLink } from "./linking";
 import { Value } from "./observable";
-import { onlyProtocol } from "./trust";
+import { RoleKeys } from "./rolekeys";
+import { state } from "./stating";
 import type { DeviceInfo, Duty, EscalationChain, Invitee, PendingMember, Settings } from "./types";
 import type { DutyWire, PendingMemberWire, Results } from "./wire";
 
@@ -27,9 +27,16 @@ export class Office {
   /** What was shown is what gets signed: kept from the list, not asked for again at approval. */
   #shown = new Map<string, PendingMemberWire>();
 
-  constructor(ground: Ground, root: Bytes) {
+  /** Former role seeds being fetched and handed on. */
+  mending: Promise<void> = Promise.resolve();
+  readonly #keys: RoleKeys;
+  readonly #onMoreKeys: () => void;
+
+  constructor(ground: Ground, root: Bytes, onMoreKeys: () => void) {
     this.#ground = ground;
     this.#root = root;
+    this.#keys = new RoleKeys(ground);
+    this.#onMoreKeys = onMoreKeys;
   }
 
   async load(): Promise<void> {
@@ -38,19 +45,17 @@ export class Office {
   }
 
   async refreshDuty(): Promise<void> {
-    const { results } = await this.#ground.api.get<Results<DutyWire>>("/duty");
-    await this.#ground.store.putSnapshot(this.#ground.ring.storeKey, "duty", results);
+    const { api, store, ring, trust } = this.#ground;
+    const { results } = await api.get<Results<DutyWire>>("/duty");
+    await store.putSnapshot(ring.storeKey, "duty", results);
+    if (results.some((wire) => this.#keys.isAhead(wire))) await trust.learnNew();
     await this.#takeDuty(results);
+    // Beside it, not before it: who is on duty now does not wait for older conversations.
+    this.mending = this.#keys.mend(results).then((hasMore) => { if (hasMore) this.#onMoreKeys(); }).catch(onlyApi);
   }
 
   async #takeDuty(wires: readonly DutyWire[]): Promise<void> {
-    const { ring, trust } = this.#ground;
-    for (const { role, sealed, generation, keys } of wires) {
-      const statement = trust.directory.latest("role", role);
-      // A seed that does not open (or a role not proved yet) costs that role's conversations, not the list.
-      if (statement?.body.generation !== generation) continue;
-      await ring.holdRole(role, generation, unb64u(sealed), statement.h, generationsOf(keys)).catch(onlyProtocol);
-    }
+    await this.#keys.hold(wires);
     this.duty.set(wires.map(({ role, holder, since, until }) => ({ role, holder, since, until })));
   }
 
@@ -155,9 +160,10 @@ export class Office {
   }
 
   async #state<K extends StatementKind>(path: string, kind: K, subject: string, body: Bodies[K]): Promise<void> {
-    const { ring, trust } = this.#ground;
-    const prev = trust.directory.latest(kind, subject)?.digest ?? null;
-    const draft = { kind, hospital: ring.hospital, subject, body, by: ring.person, at: timestamp(), prev };
-    await trust.state(path, await makeStatement(draft, ring.own.sign));
+    await this.#ground.trust.state(path, await state(this.#ground, kind, subject, body));
   }
+}
+
+function onlyApi(error: unknown): void {
+  if (!(error instanceof ApiError)) throw error;
 }

@@ -19,6 +19,7 @@ import { Outbox } from "./outbox";
 import { Reading } from "./reading";
 import { Registry } from "./registry";
 import { Requests } from "./requests";
+import type { Roles } from "./roles";
 import { Sending } from "./sending";
 import { Trust } from "./trust";
 import type { MessageView } from "./types";
@@ -40,6 +41,7 @@ export class OpenedSession {
   readonly registry: Registry;
   readonly live: Live;
   #directoryAt = 0;
+  #roles: Promise<Roles> | null = null;
 
   constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
     const trust = new Trust(api, store, ring.storeKey, new Map(account.pins), ring);
@@ -53,7 +55,7 @@ export class OpenedSession {
     const now = () => Date.now() + this.inbox.clockSkew;
     this.board = new Board(this.ground, now);
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board, now);
-    this.office = new Office(this.ground, rootOf(account));
+    this.office = new Office(this.ground, rootOf(account), () => this.conversations.allChanged());
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
     this.registry = new Registry(api);
@@ -86,6 +88,24 @@ export class OpenedSession {
     const board = this.live.isWatchingBoard ? this.board.refresh() : this.board.refreshIfOld();
     await Promise.all([this.inbox.sync(), this.requests.refresh(), board]);
     if (isDirectoryOld) this.conversations.allChanged();
+    if (isDirectoryOld) this.#keepHouse();
+    if (isDirectoryOld) this.#renewRoles();
+  }
+
+  /** Who is eligible may have changed: what is on the screen gets its next epoch, the others when they are opened. */
+  #keepHouse(): void {
+    for (const id of this.conversations.watched()) this.#opened(id);
+  }
+
+  /** The registrar's work on duty roles; loaded when it is needed. */
+  async roles(): Promise<Roles> {
+    this.#roles ??= import("./roles").then(({ Roles }) => new Roles(this.ground));
+    return this.#roles;
+  }
+
+  /** By itself: whoever has left a role is shut out without anybody having to think of it. */
+  #renewRoles(): void {
+    if (this.isRegistrar) this.roles().then((roles) => roles.renewDue()).catch(onlyHousekeeping);
   }
 
   async refreshDirectory(): Promise<void> {
@@ -121,9 +141,12 @@ export class OpenedSession {
         return this.office.refreshDevices();
       case "duty":
         await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
+        this.#keepHouse();
         return Promise.all([this.inbox.sync(), this.requests.refresh()]);
       case "members":
-        return Promise.all([this.refreshDirectory(), this.isRegistrar && this.office.refreshPending()]);
+        await Promise.all([this.refreshDirectory(), this.isRegistrar && this.office.refreshPending()]);
+        this.#keepHouse();
+        return this.#renewRoles();
       default:
         return undefined;
     }
@@ -138,6 +161,7 @@ export class OpenedSession {
       void Promise.all([this.requests.refresh(), this.inbox.sync()]).catch(onlyApi);
     } else if (row.conversation) {
       await this.conversations.sent(row.conversation, row, answer as { sequence: number; created_at: string });
+      this.sending.keepHouseNowAndThen(row.conversation).catch(onlyHousekeeping);
     }
   }
 

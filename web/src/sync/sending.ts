@@ -17,6 +17,8 @@ import { envelopeOf } from "./reading";
 /** The usual class; a hospital with another one says so in its refusal. */
 export const RETENTION = "standard";
 
+const KEEP_HOUSE_AFTER_MS = 10 * 60 * 1000;
+
 export interface SendOptions {
   priority?: Priority;
   /** The duty role spoken in; by default the role that makes this person a member. */
@@ -35,6 +37,7 @@ export class Sending {
   readonly #inbox: Inbox;
   readonly #outbox: () => Outbox;
   readonly #rolesHeld: () => readonly string[];
+  readonly #keptAt = new Map<string, number>();
 
   constructor(ground: Ground, epochs: Epochs, inbox: Inbox, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
     this.#ground = ground;
@@ -98,10 +101,16 @@ export class Sending {
     return { ...row, key: crypto.randomUUID(), body: JSON.stringify({ envelope: wireOf(envelope) }) };
   }
 
+  /** After a message of one's own: keys may have changed since the conversation was opened. Not with each one, and never before it. */
+  async keepHouseNowAndThen(conversation: string): Promise<void> {
+    if (Date.now() - (this.#keptAt.get(conversation) ?? 0) > KEEP_HOUSE_AFTER_MS) await this.keepHouse(conversation);
+  }
+
   /** Makes the next epoch if it is due. */
   async keepHouse(conversation: string): Promise<void> {
     const row = this.#inbox.rows.get(conversation);
     if (!row) return;
+    this.#keptAt.set(conversation, Date.now());
     const detail = await this.#inbox.detail(conversation);
     if (await this.#epochs.rotateIfDue(detail, this.#roleIn(row, undefined))) await this.#inbox.detail(conversation);
   }

@@ -126,10 +126,10 @@ export class Trust {
     return this.watching.headsOf(principals.map((id) => this.directory.principal(id).hospital));
   }
 
-  /** Hands in a statement made here, and watches that it is shown from then on. */
-  async state(path: string, statement: SignedStatement & { digest: string }): Promise<void> {
+  /** Hands in a statement made here, with what goes beside it, and watches that it is shown from then on. */
+  async state(path: string, statement: SignedStatement & { digest: string }, beside: Record<string, unknown> = {}): Promise<void> {
     this.#signedHere.add(statement.digest);
-    await this.#api.post(path, { statement: { h: b64u(statement.h), s: b64u(statement.s) } });
+    await this.#api.post(path, { ...beside, statement: { h: b64u(statement.h), s: b64u(statement.s) } });
     this.watching.expect(await leafHash(statement));
   }
 

@@ -18,6 +18,7 @@ import type { OpenedSession } from "./opened";
 import { enablePush } from "./push";
 import type { Registry } from "./registry";
 import type { ActDetails } from "./requests";
+import type { Roles } from "./roles";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type {
@@ -255,6 +256,11 @@ export class Wardline {
 
   async handOver(role: string, person: string, until?: string): Promise<void> {
     return this.#in.office.handOver(role, person, until);
+  }
+
+  /** Duty roles, for registrars; its code is loaded when it is asked for. */
+  async roles(): Promise<Roles> {
+    return this.#in.roles();
   }
 
   async loadChain(role: string): Promise<EscalationChain> {
