@@ -202,7 +202,7 @@ export class World {
   }
 
   async #kem(principal: string): Promise<Bytes> {
-    for (const { h } of this.statements) {
+    for (const { h } of [...this.statements].reverse()) {
       const read = JSON.parse(new TextDecoder().decode(unb64u(h))) as { subject: string; body: { kem?: string } };
       if (read.subject === principal && read.body.kem) return unb64u(read.body.kem);
     }
