@@ -22,6 +22,11 @@ afterEach(() => session?.close());
 const firstStatement = (): Bytes => unb64u(world.statements.find(({ h }) => text(h).includes('"role"') && text(h).includes(role.id))?.h ?? "");
 const text = (h: string): string => new TextDecoder().decode(unb64u(h));
 
+function shown(statement: { h: string; s: string }): void {
+  const next = world.statements.length + 1;
+  world.statements.push({ order: next, hospital: world.hospital, place: next, leaf: null, ...statement });
+}
+
 /** Generation 2 for these, as a registrar's client would have stated it. */
 async function second(eligible: Somebody[]): Promise<{ seed: Bytes; statement: StatementOf<"role"> }> {
   const seed = random(32);
@@ -31,7 +36,7 @@ async function second(eligible: Somebody[]): Promise<{ seed: Bytes; statement: S
   const prev = b64u(await sha256(firstStatement()));
   const draft = { kind: "role" as const, hospital: world.hospital, subject: role.id, body, by: world.registrar.id, at: "2026-03-02T12:00:00.000Z", prev };
   const statement = await makeStatement(draft, world.registrar.keys.sign);
-  world.statements.push({ order: world.statements.length + 1, h: b64u(statement.h), s: b64u(statement.s) });
+  shown({ h: b64u(statement.h), s: b64u(statement.s) });
   return { seed, statement };
 }
 
@@ -61,7 +66,7 @@ describe("A role that is due", () => {
         refuseOnce = false;
         return { status: 503, body: { code: "service.try_again", detail: "" } };
       }
-      world.statements.push({ order: world.statements.length + 1, ...(body as Posted).statement });
+      shown((body as Posted).statement);
       return { status: 201, body: { id: role.id } };
     });
   });
