@@ -24,7 +24,7 @@ const text = (h: string): string => new TextDecoder().decode(unb64u(h));
 
 function shown(statement: { h: string; s: string }): void {
   const next = world.statements.length + 1;
-  world.statements.push({ order: next, hospital: world.hospital, place: next, leaf: null, ...statement });
+  world.statements.push({ order: next, hospital: world.hospital, place: next - 1, leaf: null, ...statement });
 }
 
 /** Generation 2 for these, as a registrar's client would have stated it. */
