@@ -37,7 +37,7 @@ DEMANDED = {
 }
 BY_ACTION = {
     "messaging.send": "Create",
-    "beds.create_request": "Create",
+    "beds.request": "Create",
     "identity.appoint_auditor": "Create",
     "messaging.read": "Read",
     "messaging.open_image": "Read",

@@ -9,24 +9,24 @@ export const ACTIONS: Record<Part, readonly string[]> = {
   identity: [
     "sign_in", "sign_out", "come_back", "unlock", "invite", "look_invitation", "join", "approve_member", "end_member", "offer_link", "look_link", "claim_link", "read_claim", "open_link", "approve_link", "refuse_link", "link_device", "change_idle_lock", "offer_recovery", "open_recovery", "recover", "revoke_device", "add_wrap", "statement",
     "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "close_role", "add_role_history", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
-    "look_setup", "set_up_hospital", "change_settings", "break_glass", "end_break_glass", "read_directory", "read_devices", "read_duty", "read_pending", "read_roles", "read_role_seals", "read_settings",
+    "look_setup", "set_up_hospital", "change_settings", "begin_duty", "end_duty", "change_roster", "import_roster", "rehearse_roster", "warn_gap", "read_roster", "read_directory", "read_devices", "read_duty", "read_pending", "read_roles", "read_role_seals", "read_settings",
   ],
   beds: [
     "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
-    "expire", "no_response", "escalate", "alarm_failed", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
-    "delete_template", "break_glass", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
+    "answer_info", "expire", "give_up", "drop", "escalate", "alarm_failed", "alarm_reached", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
+    "delete_template", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
     "read_statistics", "export_statistics",
   ],
   messaging: [
     "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "store_chunk", "complete_attachment",
-    "subscribe_push", "end_push", "refused", "break_glass",
+    "subscribe_push", "end_push", "refused", "break_glass", "end_break_glass",
   ],
   audit: [
     "search", "read_timeline", "read_disclosures", "read_break_glass", "read_sign_in_failures", "read_activity", "read_roster", "review", "list_reviews", "export",
     "ask_export", "begin_export", "finish_export", "fail_export", "expire_export", "delete_export", "download_export", "read_export", "list_exports", "read",
-    "read_witnesses",
+    "read_witnesses", "republish",
   ],
-  privacy: ["erased", "break_glass"],
+  privacy: ["erased"],
   api: ["refused"],
 };
 
