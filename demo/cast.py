@@ -23,11 +23,21 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """Every day, in the hospital's time."""
+
+    person: str
+    begins: str
+    ends: str
+
+
+@dataclass(frozen=True)
 class Duty:
     name: str
     categories: tuple[str, ...]
     eligible: tuple[str, ...]  # the first holds it when the demo begins
     leads_to: str = ""  # the duty that is alarmed when nobody answers
+    roster: tuple[Shift, ...] = ()  # from the day after the demo began; until then who took it by hand has it
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ PLACES = (
             Figure("Kinderintensiv", "picu", 8, 7, 0, VENTILATED, beds=tuple(f"K {number}" for number in range(1, 9))),
         ),
         duties=(
-            Duty(ICU, ADULTS, ("brandt", "yilmaz"), BACKGROUND),
+            Duty(ICU, ADULTS, ("brandt", "yilmaz"), BACKGROUND, (Shift("yilmaz", "07:00", "19:00"), Shift("brandt", "19:00", "07:00"))),
             Duty(CHILDREN, ("nicu", "picu"), ("vogt", "yilmaz")),
             Duty(BACKGROUND, ADULTS, ("yilmaz", "brandt")),
         ),

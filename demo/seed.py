@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,9 @@ def seed(address: str) -> World:
         if "escalation" not in world.done:
             with step("Demo: whom the clock alarms"):
                 _set_escalation(world, address)
+        if "rosters" not in world.done:
+            with step("Demo: rosters"):
+                _plan(world, address)
         if "figures" not in world.done:
             with step("Demo: beds"):
                 _open_figures(world)
@@ -151,6 +155,19 @@ def _set_escalation(world: World, address: str) -> None:
             important = [_alarm(300, target), _alarm(300, target, whom="eligible")]
             registrar.registrar.set_escalation(world.role(place.slug, duty.name), [_alarm(900, None), _alarm(900, target)], important)
     world.done.append("escalation")
+    world.write()
+
+
+def _plan(world: World, address: str) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    for place in PLACES:
+        registrar = world.account(address, place.registrar.key).registrar
+        for duty in place.duties:
+            for shift in duty.roster:
+                person = UUID(world.people[shift.person]["person"])
+                role = world.role(place.slug, duty.name)
+                registrar.plan_pattern(role, person, begins=shift.begins, ends=shift.ends, first=tomorrow)
+    world.done.append("rosters")
     world.write()
 
 

@@ -206,7 +206,14 @@ export function inventedWardline(query: URLSearchParams): Port {
   });
   const requestsCell = new Cell(isEmpty ? [] : requests(side === "registrar" ? "destination" : side));
   const boardCell = new Cell(isEmpty ? [] : board());
-  const duty = new Cell<Duty[]>(side === "registrar" ? [] : [{ role: `r-${hospital}`, holder: me, since: minutesAgo(420), until: inMinutes(268) }, { role: "r-west", holder: null, since: null, until: null }, { role: "r-nord", holder: "p-celik", since: minutesAgo(90), until: inMinutes(600) }]);
+  const nights = [0, 1, 2, 3].map((day) => ({ person: day % 2 ? "p-celik" : me, since: day ? inMinutes(268 + day * 1440 - 720) : minutesAgo(420), until: inMinutes(268 + day * 1440) }));
+  const days = [0, 1, 2].map((day) => ({ person: "p-celik", since: inMinutes(268 + day * 1440), until: inMinutes(268 + day * 1440 + 720) }));
+  const shifts = [...nights, ...days].sort((a, b) => a.since.localeCompare(b.since));
+  const duty = new Cell<Duty[]>(side === "registrar" ? [] : [
+    { role: `r-${hospital}`, holder: me, since: minutesAgo(420), until: inMinutes(268), turns: shifts, gaps: [{ since: inMinutes(268 + 3 * 1440), until: null }] },
+    { role: "r-west", holder: null, since: null, until: null, turns: [], gaps: [{ since: minutesAgo(30), until: null }] },
+    { role: "r-nord", holder: "p-celik", since: minutesAgo(90), until: inMinutes(600), turns: [], gaps: [] },
+  ]);
   const refuse = query.get("refuse");
   const done = async (): Promise<void> => {
     await new Promise((wait) => setTimeout(wait, 60));
@@ -256,6 +263,11 @@ export function inventedWardline(query: URLSearchParams): Port {
     saveChain: async (saved) => { await done(); chain = { ...saved, version: saved.version + 1 }; return chain; },
     loadSettings: async () => settings,
     setQuietHours: async (quiet_from, quiet_until) => { await done(); settings = { ...settings, quiet_from, quiet_until }; return settings; },
+    rosters: {
+      load: async (role) => ({ role, version: 1, time_zone: "Europe/Berlin", turns: shifts.map((turn) => ({ ...turn, is_planned: true })), gaps: [{ since: inMinutes(268 + 3 * 1440), until: null }], patterns: [{ id: "n", person: "p-celik", weekdays: [1, 2, 3, 4, 5, 6, 7], begins: "19:00", ends: "07:00", first: "2026-11-01", last: null, every: 1 }], shifts: [] }),
+      saveShift: done, deleteShift: done, savePattern: done, deletePattern: done,
+      importCsv: async () => { await done(); return { is_applied: false, lines: 2, added: 1, removed: 0, problems: [{ line: 3, code: "roster.line_person" }] }; },
+    },
     registry: { appointAuditor: done, endAuditor: done },
     audit: audit(), templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
     undoFigure: async (each) => { await done(); return boardCell.value.flatMap((house) => house.units).find((one) => one.capacity === each.capacity) as BoardUnit; },

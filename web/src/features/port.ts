@@ -8,6 +8,7 @@ import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
 import type { Registry } from "../sync/registry";
 import type { Roles } from "../sync/roles";
+import type { Rosters } from "../sync/rosters";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -91,6 +92,8 @@ export interface Port {
   readonly audit: Pick<Audit, keyof Audit>;
   /** What registrars decide; throws while locked. */
   readonly registry: Pick<Registry, keyof Registry>;
+  /** Of the own hospital's duty roles; throws while locked. */
+  readonly rosters: Pick<Rosters, keyof Rosters>;
 
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;

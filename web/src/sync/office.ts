@@ -12,6 +12,7 @@ import type { Ground } from "./epochs";
 import { OfferedLink } from "./linking";
 import { Value } from "./observable";
 import { RoleKeys } from "./rolekeys";
+import { dutyAt } from "./shifts";
 import { state } from "./stating";
 import type { DeviceInfo, Duty, EscalationChain, Invitee, PendingMember, Settings } from "./types";
 import type { DutyWire, PendingMemberWire, Results } from "./wire";
@@ -41,7 +42,9 @@ export class Office {
 
   async load(): Promise<void> {
     const kept = await this.#ground.store.snapshot<DutyWire[]>(this.#ground.ring.storeKey, "duty");
-    if (kept) await this.#takeDuty(kept);
+    if (!kept) return;
+    await this.#takeDuty(kept);
+    this.changeShift(Date.now());
   }
 
   async refreshDuty(): Promise<void> {
@@ -56,7 +59,12 @@ export class Office {
 
   async #takeDuty(wires: readonly DutyWire[]): Promise<void> {
     await this.#keys.hold(wires);
-    this.duty.set(wires.map(({ role, holder, since, until }) => ({ role, holder, since, until })));
+    this.duty.set(wires.map(({ role, holder, since, until, turns = [], gaps = [] }) => ({ role, holder, since, until, turns, gaps })));
+  }
+
+  /** What was planned until `now` (server's time) has come true, with a network or without. */
+  changeShift(now: number): void {
+    this.duty.set(this.duty.value.map((duty) => dutyAt(duty, now)));
   }
 
   /** The duty roles this person holds now. */

@@ -20,7 +20,9 @@ import { Reading } from "./reading";
 import { Registry } from "./registry";
 import { Requests } from "./requests";
 import type { Roles } from "./roles";
+import { Rosters } from "./rosters";
 import { Sending } from "./sending";
+import { Shifts } from "./shifts";
 import { Trust } from "./trust";
 import type { MessageView } from "./types";
 import type { MessageWire } from "./wire";
@@ -39,7 +41,9 @@ export class OpenedSession {
   readonly numbers: Numbers;
   readonly audit: Audit;
   readonly registry: Registry;
+  readonly rosters: Rosters;
   readonly live: Live;
+  readonly #shifts: Shifts;
   #directoryAt = 0;
   #roles: Promise<Roles> | null = null;
 
@@ -56,9 +60,11 @@ export class OpenedSession {
     this.board = new Board(this.ground, now);
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board, now);
     this.office = new Office(this.ground, rootOf(account), () => this.conversations.allChanged());
+    this.#shifts = new Shifts(this.office.duty, now, () => this.#changeShift(now()));
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
     this.registry = new Registry(api);
+    this.rosters = new Rosters(api);
     this.outbox = new Outbox(api, store, {
       sent: (row, answer) => this.#sent(row, answer),
       changed: (id) => this.conversations.changed(id ? [id] : []),
@@ -75,6 +81,7 @@ export class OpenedSession {
   }
 
   close(): void {
+    this.#shifts.close();
     this.live.close();
     this.outbox.close();
   }
@@ -111,6 +118,12 @@ export class OpenedSession {
   async refreshDirectory(): Promise<void> {
     await this.ground.trust.refresh();
     this.#directoryAt = Date.now();
+  }
+
+  /** A planned turn began or ended: no ring is needed to know it. */
+  #changeShift(now: number): void {
+    this.office.changeShift(now);
+    this.#hear({ t: "duty" });
   }
 
   #hear(event: LiveEvent): void {

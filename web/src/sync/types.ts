@@ -371,11 +371,20 @@ export interface SingleBed {
   version: number;
 }
 
+/** Somebody's turn in a duty role; without `until` it ends by hand. */
+export interface Turn { person: string; since: string; until: string | null }
+
+/** When nobody has a duty role; without `until` nobody is known to follow. */
+export interface Gap { since: string; until: string | null }
+
 export interface Duty {
   role: string;
   holder: string | null;
   since: string | null;
   until: string | null;
+  /** The running one and those of the week to come. */
+  turns: Turn[];
+  gaps: Gap[];
 }
 
 export interface PendingMember {

@@ -17,6 +17,7 @@ import type { Address } from "./office";
 import type { OpenedSession } from "./opened";
 import { enablePush } from "./push";
 import type { Registry } from "./registry";
+import type { Rosters } from "./rosters";
 import type { ActDetails } from "./requests";
 import type { Roles } from "./roles";
 import type { Photo, SendOptions } from "./sending";
@@ -248,6 +249,11 @@ export class Wardline {
   /** Throws while locked. */
   get registry(): Registry {
     return this.#in.registry;
+  }
+
+  /** Throws while locked. */
+  get rosters(): Rosters {
+    return this.#in.rosters;
   }
 
   async takeDuty(role: string, until?: string): Promise<void> {

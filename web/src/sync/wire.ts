@@ -1,5 +1,5 @@
 /** The shapes of the API (docs/api-contract.md), as far as the client reads them; binary values are base64url. */
-import type { Category, Hospital } from "./types";
+import type { Category, Gap, Hospital, Turn } from "./types";
 
 export interface SessionWire {
   person: string | null;
@@ -60,6 +60,9 @@ export interface DutyWire {
   sealed: string;
   generation: number;
   keys: GenerationWire[];
+  /** A snapshot kept by an older version of this client has none. */
+  turns?: Turn[];
+  gaps?: Gap[];
 }
 
 export interface PendingMemberWire {
