@@ -1,4 +1,5 @@
-"""What being in the audit log costs, beside the same work without it, and how fast the sequencer is: ``python -m benchmarks.audit``.
+"""What being in the audit log costs, beside the same work without it, and how fast it is sequenced, exported and verified, in one run:
+``python -m benchmarks.audit``.
 
 Invariant: every figure counts only with its check: as many events as writes, every one in the log, the tree's root as recomputed. A plain
 and an audited turn follow each other within a round, so that a slow minute slows both; what counts is their ratio.
@@ -9,10 +10,12 @@ import json
 import os
 import random
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -148,7 +151,15 @@ def check(hospital: UUID, count: int) -> None:
     assert (recomputed, findings) == (count, [])
 
 
-def one_round(given: argparse.Namespace) -> dict[str, float]:
+def exported(count: int, folder: Path) -> dict[str, float]:
+    """A log of ``count`` events as a signed bundle, and that bundle judged (``benchmarks.exports``)."""
+    from benchmarks.exports import round_of
+    from benchmarks.long_log import fill as fill_log
+
+    return {name: round(figure, 2) for name, figure in round_of(fill_log(uuid4(), count), count, folder).items()}
+
+
+def one_round(given: argparse.Namespace, folder: Path) -> dict[str, float]:
     figures: dict[str, float] = {"load_before": round(machine.load(), 2)}
     for name, (plain, audited) in turns().items():
         for clients in given.clients:
@@ -167,17 +178,50 @@ def one_round(given: argparse.Namespace) -> dict[str, float]:
         check(hospital, given.events)
         assert count == given.events
         figures |= {f"sequencer_{batch}": round(leaves), f"sequencer_{batch}_to_audited_writes": round(leaves / audited, 1)}
-    return figures
+    return figures | exported(given.events, folder) | {"load_after": round(machine.load(), 2)}
+
+
+def table(medians: dict[str, float], clients: list[int]) -> str:
+    """The ratios, one a line: what counts, on whatever machine, as long as nothing else works on it."""
+    turns = ("write", "write_for_two_hospitals", "write_in_one_statement", "read")
+    rows = [(f"{turn}, {count} clients: audited / plain turns", medians[f"{turn}_{count}_ratio"]) for turn in turns for count in clients]
+    rows += [
+        (f"sequencer, batches of {size}: leaves / audited writes", medians[f"sequencer_{size}_to_audited_writes"]) for size in (256, 1024)
+    ]
+    rows += [
+        ("export: times COPY of the leaves", medians["export_to_copy"]),
+        ("verify: times SHA-256 of the file", medians["verify_to_sha256"]),
+    ]
+    rows += [(f"load average {when} the round", medians[f"load_{when}"]) for when in ("before", "after")]
+    return "\n".join(f"| {what:58} | {figure:6.2f} |" for what, figure in rows)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What being in the audit log costs, and how fast the sequencer is.")
+    parser = argparse.ArgumentParser(description="What being in the audit log costs, and how fast it is sequenced, exported and verified.")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--seconds", type=float, default=3, help="of every turn")
-    parser.add_argument("--events", type=int, default=50_000, help="for the sequencer")
+    parser.add_argument("--events", type=int, default=50_000, help="for the sequencer, the export and the verifier")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     os.environ["DATABASE_POOL"] = str(max(given.clients) + 2)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["WARDLINE_STATE"] = folder
+        rounds = measured(given, Path(folder))
+    medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    result = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpus": os.cpu_count(),
+        **vars(given),
+        "medians": medians,
+        "rounds": rounds,
+    }
+    path = machine.ROOT / "benchmarks" / "results" / f"audit-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid4().hex[:4]}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(table(medians, given.clients), path.relative_to(machine.ROOT), sep="\n")
+
+
+def measured(given: argparse.Namespace, folder: Path) -> list[dict[str, float]]:
+    """Every round in one database of its own."""
     machine.prepare()
     with machine.fresh_database():
         import django
@@ -189,21 +233,10 @@ def main() -> None:
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute(TABLE)
-        rounds = [one_round(given) for _ in range(given.runs)]
+        rounds = [one_round(given, folder) for _ in range(given.runs)]
         connection.close()
         connection.close_pool()
-    medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
-    result = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpus": os.cpu_count(),
-        **vars(given),
-        "medians": medians,
-        "rounds": rounds,
-    }
-    folder = machine.ROOT / "benchmarks" / "results"
-    path = folder / f"audit-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid4().hex[:4]}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(medians, indent=1), path.relative_to(machine.ROOT))
+    return rounds
 
 
 if __name__ == "__main__":

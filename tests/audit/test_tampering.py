@@ -1,18 +1,23 @@
 """Every table of the log, changed in every way, by somebody who owns the database and the signing key: ``wardline-verify`` says
-*tampered*; and *incomplete* where a stored inner hash is gone, which takes no event away: the export that would show it breaks off.
+*tampered*; and *incomplete* where a stored inner hash is gone, which takes no event away (the export that would show it breaks off), or a
+personal value, which no event says was erased.
 
 The auditor holds the newest checkpoint from before. The intruder is a superuser who takes the guards away, clears away what was published,
 goes on writing, and signs whatever the tables say now; what does not fit he leaves out. What the auditor is given then are three exports:
-the whole log, one that shows leaf hashes alone, and one that shows subtrees alone. The queue, the search index and what is known of the
-witnesses are no part of the log: nothing there is under a checkpoint (``audit_verify`` finds an event that has gone from the queue).
+the whole log, one that shows leaf hashes alone, and one that shows subtrees alone. The tables are the database's own list: a new one is in
+the matrix or has its reason in ``BESIDE``.
 """
 
+import hashlib
 import json
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import chain
+from secrets import token_bytes
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from audit import sequencer
 from audit.checkpoints import sign_checkpoint, verifier_keys
@@ -24,6 +29,7 @@ from audit.exports.wanted import Wanted
 from audit.leaves import leaf_of
 from audit.models import Log
 from audit.sequencer import integrate
+from audit.services import record
 from backend.roles import APPEND_ONLY
 from tests.audit.conftest import Hospital
 from tests.audit.signed import Signer
@@ -31,7 +37,15 @@ from wardline_verify.bundle import Verdict
 from wardline_verify.cli import main
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TABLES = ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature", "audit_log"]
+TABLES = ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature", "audit_log", "audit_opening"]
+# What no checkpoint is over, and who finds it out.
+BESIDE = {
+    "audit_pending": "what has no place yet; an event that somebody took off the queue is audit_verify's misplaced_event (test_commands)",
+    "audit_index": "chooses what a filter shows; what it leaves out shows as withheld (below), and the whole log has it",
+    "audit_witness": "whom to ask next; what counts are the cosignatures (test_witnessing)",
+    "audit_export": "how far a file is; the file itself is judged, as every export here",
+    "audit_review": "all that is in a review is in its event's leaf (test_reading)",
+}
 FALSE = leaf_of(Event(action="beds.hold", agent=Agent(), detail={"number": 1_000_000})).content
 NOTHING = Wanted(actions=("no.such",))
 WITNESS = Signer("witness.example", kind=4)
@@ -87,6 +101,18 @@ CELLS = {
         "UPDATE audit_cosignature SET line = other.line FROM audit_cosignature other WHERE audit_cosignature.log = %(log)s "
         "AND other.log = %(log)s AND other.size <> audit_cosignature.size"
     ],
+    ("audit_opening", "update"): ["UPDATE audit_opening SET value = '{}' WHERE commitment = %(opening)s"],
+    ("audit_opening", "delete"): ["DELETE FROM audit_opening WHERE commitment = %(opening)s"],
+    # In its place: one that no leaf commits to is shown to nobody.
+    ("audit_opening", "insert"): [
+        "DELETE FROM audit_opening WHERE commitment = %(opening)s",
+        "INSERT INTO audit_opening SELECT %(opening)s, subject, field, salt, value, made_at FROM audit_opening "
+        "WHERE subject = %(log)s AND commitment <> %(opening)s",
+    ],
+    ("audit_opening", "swap"): [
+        "UPDATE audit_opening SET value = other.value FROM audit_opening other WHERE audit_opening.subject = %(log)s "
+        "AND other.subject = %(log)s AND other.commitment <> audit_opening.commitment"
+    ],
     ("audit_log", "update"): ["UPDATE audit_log SET frontier = frontier[2:] || frontier[1:1] WHERE id = %(log)s"],
     # A log that is gone begins anew with the next event.
     ("audit_log", "delete"): ["DELETE FROM audit_log WHERE id = %(log)s"],
@@ -101,7 +127,8 @@ CELLS = {
     ],
 }
 # Of these the sequencer takes no notice; the intruder does not sign on, for his signature would hide nothing.
-KEEPS_STILL = {"audit_checkpoint", "audit_cosignature"}
+KEEPS_STILL = {"audit_checkpoint", "audit_cosignature", "audit_opening"}
+INCOMPLETE = {("audit_node", "delete"): ("subtrees", ["cut_off"]), ("audit_opening", "delete"): ("whole", ["openings_missing"])}
 
 
 class Case:
@@ -109,8 +136,10 @@ class Case:
 
     def __init__(self, hospital, folder, monkeypatch):
         self.hospital, self.folder, self.monkeypatch = hospital, folder, monkeypatch
-        for _ in range(2):
-            hospital.writes(300)
+        for events in (300, 298):
+            hospital.writes(events)
+            if events == 298:
+                self.openings = [self.acts_by_name(name) for name in ("Adler", "Brandt")]
             note = hospital.publishes()
             self.cosigned(note)
         self.log = hospital.log.id
@@ -118,6 +147,17 @@ class Case:
         self.saved.write_text(note + WITNESS.line(note.rpartition("\n\n")[0] + "\n"))
         self.policy = folder / "auditor.policy"
         self.policy.write_text(f"log {verifier_keys([self.log])[self.log]}\nwitness w {WITNESS.verifier_key}\nquorum w\n")
+
+    def acts_by_name(self, name):
+        """An event of somebody whose name stands beside the log; its commitment."""
+        salt, value = token_bytes(32), json.dumps({"name": name, "title": "", "profession": "physician"})
+        commitment = hashlib.sha256(b"wardline-audit/1 opening\0agent\0" + salt + value.encode()).digest()
+        with transaction.atomic(), connection.cursor() as cursor:
+            statement = "INSERT INTO audit_opening (commitment, subject, field, salt, value) VALUES (%s, %s, 'agent', %s, %s)"
+            cursor.execute(statement, [commitment, self.hospital.log.id, salt, value])
+            agent = Agent(hospital=self.hospital.id, snapshot=commitment)
+            record(event=Event(action="beds.hold", agent=agent, hospitals=[self.hospital.id]))
+        return commitment
 
     def cosigned(self, note):
         body = note.rpartition("\n\n")[0] + "\n"
@@ -131,6 +171,7 @@ class Case:
         other.publishes()
         line = WITNESS.line("something else\n")
         given = {"log": self.log, "hospital": self.hospital.id, "other": other.log.id, "false": FALSE, "line": line}
+        given["opening"] = self.openings[0]
         with unguarded() as cursor:
             for statement in statements:
                 cursor.execute(statement, given)
@@ -194,14 +235,18 @@ def case(hospital, state, monkeypatch):
             cursor.execute(
                 f"DELETE FROM {table} WHERE log = %s OR log IN (SELECT id FROM audit_log WHERE hospital = %s)", [made.log, hospital.id]
             )
+        cursor.execute("DELETE FROM audit_opening WHERE subject = %s", [made.log])
         cursor.execute("DELETE FROM audit_pending WHERE hospital = %s", [hospital.id])
         cursor.execute("DELETE FROM audit_log WHERE id = %s OR hospital = %s", [made.log, hospital.id])
 
 
-def test_the_matrix_has_every_cell():
+def test_the_matrix_has_every_cell_of_every_table():
     assert set(CELLS) == {(table, way) for table in TABLES for way in ("update", "delete", "insert", "swap")}
-    # What is in a review is in its event's leaf, too: the row is under no checkpoint.
-    assert {table for table in APPEND_ONLY if table.startswith("audit_")} <= {*TABLES, "audit_review"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND starts_with(tablename, 'audit_')")
+        there = {table for (table,) in cursor.fetchall()}
+    assert there == {*TABLES, *BESIDE}
+    assert {table for table in APPEND_ONLY if table.startswith("audit_")} - {*TABLES} == {"audit_review"}
 
 
 @pytest.mark.parametrize("does_go_on", [False, True])
@@ -221,8 +266,35 @@ def test_every_cell_is_found(case, capsys, table, way):
     if table not in KEEPS_STILL:
         case.goes_on()
     found = case.verdicts(capsys)
-    if (table, way) == ("audit_node", "delete"):
-        assert found["whole"] == (Verdict.INTACT, [])
-        assert found["subtrees"] == (Verdict.INCOMPLETE, ["cut_off"])
+    if (table, way) in INCOMPLETE:
+        which, codes = INCOMPLETE[table, way]
+        assert found[which] == (Verdict.INCOMPLETE, codes)
+        assert found["whole"][0] in (Verdict.INTACT, Verdict.INCOMPLETE)
     else:
         assert Verdict.TAMPERED in {verdict for verdict, _ in found.values()}, found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_index SET action = 'beds.other' WHERE event = %(event)s",
+        "DELETE FROM audit_index WHERE event = %(event)s",
+        "UPDATE audit_index SET at = at - interval '1 year' WHERE event = %(event)s",
+    ],
+)
+def test_the_index_can_hide_an_event_from_a_filter_and_not_that_one_is_hidden(case, capsys, statement):
+    wanted = Wanted(actions=("beds.hold",)) if "at = " not in statement else Wanted(since=timezone.now() - timedelta(days=1))
+    given = {"log": case.log, "hospital": case.hospital.id, "note": shown_checkpoint(case.log).note}
+
+    def filtered():
+        rows = page(case.log, 0, 600, wanted, with_others=True)
+        return case.judged([bundle.head(**given, wanted=wanted), bundle.leaves(rows), bundle.end(600)], capsys)
+
+    assert filtered() == (Verdict.INTACT, []), "nothing is left out: all are what was asked for"
+    event = case.hospital.log.leaves.get(leaf_index=100).event_id
+    with unguarded() as cursor:
+        cursor.execute(statement, {"event": event})
+        assert cursor.rowcount == 1
+
+    assert filtered() == (Verdict.INCOMPLETE, ["withheld"])
+    assert case.verdicts(capsys)["whole"] == (Verdict.INTACT, [])
