@@ -6,6 +6,7 @@ import re
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import IndexEntry, Opening
 from identity.models import Membership, Person
 from tests.audit.bundles import judged, lines_of, publish, take
+from tests.audit.exporting import content, made
 from tests.beds.asking import Ward
 from tests.cast import Night, Someone
 from wardline_verify.bundle import Verdict
@@ -156,6 +158,40 @@ def test_no_column_leads_from_the_log_to_the_person_any_more(night: Night) -> No
     assert not IndexEntry.objects.filter(subjects__contains=[former]).exists()
     assert Person.objects.get(pk=night.egger.id).pseudonym != former
     assert not Opening.objects.filter(subject=Person.objects.get(pk=night.egger.id).pseudonym).exists()
+
+
+def test_the_name_is_nowhere_any_more_but_in_the_persons_own_row(night: Night, settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """In no table, in no file of the state folder (exports that were made, of any format), in no line of the process's log."""
+    name = f"Egger-{uuid4().hex}"
+    Person.objects.filter(pk=night.egger.id).update(name=name)
+    acts(night.egger)
+    registrar = night.kreis.registrar
+    assert registrar.get("directory").status_code == 200
+    for format in ("bundle", "fhir", "csv"):
+        assert name.encode() in content(registrar, made(registrar, format))
+    assert {"audit_opening", "identity_person"} <= tables_with(name)
+    assert [path for path in Path(settings.STATE_DIR).rglob("*.export") if name.encode() in path.read_bytes()]
+    leaves(night, night.egger)
+
+    assert erase(night, night.egger).status_code == 201
+
+    assert tables_with(name) == {"identity_person"}
+    assert [path for path in Path(settings.STATE_DIR).rglob("*") if path.is_file() and name.encode() in path.read_bytes()] == []
+    assert name not in caplog.text
+
+
+def tables_with(text: str) -> set[str]:
+    """The tables that hold a text anywhere, also as bytes; stored answers of the API among them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+        names = [name for (name,) in cursor.fetchall()]
+        found = set()
+        for name in names:
+            cursor.execute(
+                f"SELECT EXISTS (SELECT FROM {name} t WHERE t::text LIKE %s OR t::text LIKE %s)", [f"%{text}%", f"%{text.encode().hex()}%"]
+            )
+            found |= {name} if cursor.fetchone()[0] else set()
+    return found
 
 
 def test_the_other_hospital_learns_of_it_from_its_own_log(night: Night, bundle: Path) -> None:
