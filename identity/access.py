@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backend.errors import NotFound
 from identity.actors import Actor
-from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RegistrarProposal, RoleSeal
+from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RegistrarProposal, RoleSeal, SignIn
 
 Found = TypeVar("Found")
 
@@ -106,6 +106,10 @@ def own_device(actor: Actor, device_id: UUID) -> Device:
     else:
         devices = devices.filter(person=actor.person_id)
     return _one(devices.first())
+
+
+def own_sign_in(actor: Actor, sign_in_id: UUID) -> SignIn:
+    return _one(SignIn.objects.filter(pk=sign_in_id, person=actor.person_id).first())
 
 
 def own_link(actor: Actor, token_hash: bytes, *, lock: bool = False) -> DeviceLink:

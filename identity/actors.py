@@ -45,6 +45,7 @@ class Actor:
     is_pending: bool = False
     is_auditor: bool = False
     snapshot: bytes | None = None
+    seen_at: datetime | None = None
 
     def agent(self, role: UUID | None = None) -> Agent:
         """This actor in the words of the audit log; ``role`` is the duty role acted in."""
@@ -117,7 +118,7 @@ _SQL = f"""
             WHERE term.membership_id = membership.id AND term.ended_at IS NULL AND (term.until IS NULL OR term.until > %(now)s)
         ),
         {NEWEST_AGENT.format("person.pseudonym")},
-        sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %(now)s, device.revoked_at IS NOT NULL
+        sign_in.last_seen_at, sign_in.ended_at IS NOT NULL OR sign_in.expires_at <= %(now)s, device.revoked_at IS NOT NULL
     FROM identity_signin sign_in
     JOIN identity_device device ON device.id = sign_in.device_id
     JOIN identity_person person ON person.id = sign_in.person_id
@@ -141,7 +142,7 @@ def resolve(session_key: str | None) -> Resolved:
         row = cursor.fetchone()
     if row is None:
         return Resolved(None)
-    *_, state, roles, is_auditor, commitment, is_over, is_revoked = row
+    *_, state, roles, is_auditor, commitment, seen_at, is_over, is_revoked = row
     snapshot = None if commitment is None else bytes(commitment)
     # The device first: it is what tells a client to wipe its store, and revocation ends the sign-in too.
     lapse = Lapse.DEVICE_REVOKED if is_revoked else Lapse.MEMBERSHIP_ENDED if state == "ended" else Lapse.SESSION_ENDED if is_over else None
@@ -164,6 +165,7 @@ def resolve(session_key: str | None) -> Resolved:
         is_pending=is_pending,
         is_auditor=is_auditor and not is_pending,
         snapshot=snapshot,
+        seen_at=seen_at,
     )
     return Resolved(actor)
 

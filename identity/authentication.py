@@ -4,9 +4,11 @@ Invariant: deny by default. A view that says nothing is for active members; an u
 in or not.
 """
 
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any, Final, cast
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -16,6 +18,7 @@ from audit.services import record_refused
 from backend.errors import Forbidden, Unauthenticated
 from backend.flooding import count_to_record
 from identity.actors import Actor, Lapse, resolve
+from identity.models import SignIn
 
 
 class ActorRequest(Request):
@@ -31,6 +34,7 @@ class AnyonesRequest(Request):
 
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+SEEN_EVERY: Final = timedelta(minutes=5)
 
 
 class SignedInAuthentication(BaseAuthentication):
@@ -50,6 +54,7 @@ class SignedInAuthentication(BaseAuthentication):
         if actor is None:
             return None
         request.actor = actor  # type: ignore[attr-defined]
+        _note_seen(actor)
         return actor, None
 
     def lapsed(self, lapse: Lapse, former: Agent) -> None:
@@ -117,6 +122,13 @@ class IsRegistrar(IsActor):
 class _CsrfCheck(CSRFCheck):
     def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
         return reason
+
+
+def _note_seen(actor: Actor) -> None:
+    """For the list of the own sign-ins; now and then, so that reading stays reading."""
+    now = timezone.now()
+    if actor.seen_at is None or now - actor.seen_at > SEEN_EVERY:
+        SignIn.objects.filter(pk=actor.sign_in_id).update(last_seen_at=now)
 
 
 def _require_csrf(request: Request) -> None:

@@ -2,11 +2,13 @@
 
 Invariant: a limit protects the service from load and makes guessing visible; it is not what keeps anybody out (tokens have 256 bits,
 passkeys cannot be guessed). So a Redis that is down lets people sign in. A whole hospital may come from one address: what fails is counted
-far lower than what is tried.
+far lower than what is tried. Nothing is counted by person, passkey or device, and nothing longer than a minute: whoever knows a colleague's
+passkey by its name must not be able to keep them out.
 """
 
 import ipaddress
 import logging
+import math
 import time
 from typing import Any
 
@@ -15,6 +17,8 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
+
+from backend.errors import TooMany
 
 WINDOW = 60  # seconds
 ATTEMPTS = 600  # per address and window
@@ -45,11 +49,12 @@ class AttemptThrottle(BaseThrottle):
     name, limit, counts_all = "attempts", ATTEMPTS, True
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        """Raises: TooMany: ``sign_in.too_many``."""
         count = self.count(request) if self.counts_all else self.counted(request)
-        return count <= self.limit
-
-    def wait(self) -> float:
-        return WINDOW - time.time() % WINDOW
+        if count > self.limit:
+            sentence = "Too many attempts from this network. Nobody is locked out: try again in a minute."
+            raise TooMany("sign_in.too_many", sentence, retry_after=math.ceil(WINDOW - time.time() % WINDOW))
+        return True
 
     def counted(self, request: Request) -> int:
         try:

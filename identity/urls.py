@@ -18,6 +18,7 @@ from identity.views import (
     roles,
     rosters,
     sessions,
+    sign_ins,
 )
 
 urlpatterns = [
@@ -41,6 +42,9 @@ urlpatterns = [
     path("me", me.MeView.as_view()),
     path("devices", devices.DevicesView.as_view()),
     path("devices/<uuid:device>/revoke", devices.RevokeDeviceView.as_view()),
+    path("sign-ins", sign_ins.SignInsView.as_view()),
+    path("sign-ins/end-others", sign_ins.EndOtherSignInsView.as_view()),
+    path("sign-ins/<uuid:sign_in>/end", sign_ins.EndSignInView.as_view()),
     path("directory", directory.DirectoryView.as_view()),
     path("statements", directory.StatementsView.as_view()),
     path("members/pending", members.PendingView.as_view()),

@@ -66,6 +66,7 @@ class SignIn(models.Model):
     # other methods.
     challenge_digest = models.BinaryField(max_length=32, unique=True, null=True)
     created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)  # to within ``authentication.SEEN_EVERY``
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -100,11 +100,12 @@ def sign_out(*, actor: Actor) -> None:
     record(event=Event("identity.sign_out", actor.agent(), [actor.hospital_id], subjects={"sign_in": actor.sign_in_id}))
 
 
-def end_sign_ins(**whose: Any) -> None:
-    """End sign-ins and, after commit, their sockets. Within the caller's transaction."""
+def end_sign_ins(**whose: Any) -> int:
+    """End sign-ins and, after commit, their sockets; how many there were. Within the caller's transaction."""
     ending = list(SignIn.objects.select_for_update().filter(ended_at=None, **whose).values_list("id", flat=True))
     SignIn.objects.filter(id__in=ending).update(ended_at=timezone.now())
     close_after_commit(ending)
+    return len(ending)
 
 
 def _verify_passkey(credential: dict[str, Any], challenge: bytes, passkey: Passkey) -> Any:

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from audit.models import Log
 from beds.models import Bed
+from identity.models import SignIn
 from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
@@ -60,6 +61,9 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "setup/look": {"POST": ANYONE},
     V1 + "devices": {"GET": MEMBERS},
     V1 + "devices/<uuid:device>/revoke": {"POST": MEMBERS},
+    V1 + "sign-ins": {"GET": MEMBERS},
+    V1 + "sign-ins/end-others": {"POST": MEMBERS},
+    V1 + "sign-ins/<uuid:sign_in>/end": {"POST": ABSENT},
     V1 + "directory": {"GET": MEMBERS},
     V1 + "statements": {"GET": MEMBERS},
     V1 + "members/pending": {"GET": REGISTRARS},
@@ -242,8 +246,9 @@ def furnished(night: Night) -> dict[str, str]:
     bed = Bed.objects.create(unit_id=night.kreis.unit_id, category="icu-high", label="7")
     things |= {"<uuid:unit_id>": night.kreis.unit_id, "<uuid:bed_id>": bed.pk}
     things |= {"<uuid:request_id>": asked.id, "<uuid:candidate_id>": asked["uni"], "<slug:action>": "acknowledge"}
+    sign_in = SignIn.objects.filter(person=night.conrad.id).values_list("id", flat=True)[0]
     things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
-    things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern}
+    things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern, "<uuid:sign_in>": sign_in}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}

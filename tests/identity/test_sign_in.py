@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from audit.leaves import OPERATOR
 from identity import throttles
 from identity.models import Passkey, SignIn
 from tests.cast import Someone
@@ -229,11 +230,39 @@ def test_what_fails_often_has_to_wait(night, phone, monkeypatch):
     answer = phone.post("session", phone_body := phone_assertion_of(phone))
 
     assert refused == [400, 400, 400]
-    assert answer.status_code == 429
+    assert code(answer) == (429, "sign_in.too_many")
     assert 0 < int(answer.headers["Retry-After"]) <= throttles.WINDOW
     # By address: the colleague at another one signs in.
     phone.client.defaults["REMOTE_ADDR"] = "10.200.0.1"
     assert phone.post("session", phone_body).status_code == 200
+
+
+def test_who_knows_a_passkey_keeps_its_owner_out_from_nowhere(night, phone, monkeypatch):
+    """Fails at every limit there is, naming the victim's passkey and device; the victim signs in from another address meanwhile."""
+    monkeypatch.setattr(throttles.FailureThrottle, "limit", 3)
+    attacker = Browser()
+    refused = []
+    for _ in range(6):
+        attacker.post("session/options")
+        spoilt = phone_assertion_of(phone)
+        spoil_passkey(night, phone, spoilt)
+        refused.append(attacker.post("session", spoilt).status_code)
+
+    assert refused == [401, 401, 401, 401, 429, 429]
+    assert phone.signs_in().status_code == 200
+
+
+def test_refused_attempts_are_in_the_log_and_so_is_the_limit(night, phone, monkeypatch):
+    monkeypatch.setattr(throttles.FailureThrottle, "limit", 0)
+    body = phone_assertion_of(phone)
+    spoil_passkey(night, phone, body)
+    phone.post("session", body)
+
+    assert code(phone.post("session", body)) == (429, "sign_in.too_many")
+
+    noted = [event for event in night.audit_of(night.kreis) if event.outcome == "refused"]
+    assert [(event.action, event.detail["code"]) for event in noted] == [("identity.sign_in", "passkey.refused")]
+    assert "sign_in.too_many" in [event.detail.get("code") for event in night.audit_of(OPERATOR) if event.action == "api.refused"]
 
 
 def phone_assertion_of(phone):

@@ -268,6 +268,7 @@ export function inventedWardline(query: URLSearchParams): Port {
       saveShift: done, deleteShift: done, savePattern: done, deletePattern: done,
       importCsv: async () => { await done(); return { is_applied: false, lines: 2, added: 1, removed: 0, problems: [{ line: 3, code: "roster.line_person" }] }; },
     },
+    signIns: { list: async () => [], end: done, endOthers: async () => 0 },
     registry: { appointAuditor: done, endAuditor: done },
     audit: audit(), templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),
     undoFigure: async (each) => { await done(); return boardCell.value.flatMap((house) => house.units).find((one) => one.capacity === each.capacity) as BoardUnit; },

@@ -49,6 +49,24 @@ def add_wrap(scene: Scene) -> Attempt:
     return lambda: adler.post("session/wraps", body)
 
 
+@row("GET sign-ins", "identity.read_sign_ins: kreis")
+def read_sign_ins(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("sign-ins")
+
+
+@row("POST sign-ins/{sign_in}/end", "identity.end_sign_in: kreis")
+def end_sign_in(scene: Scene) -> Attempt:
+    tablet, adler = Browser().becomes(scene.night.adler), scene.night.adler
+    (other,) = [row["id"] for row in adler.get("sign-ins").json()["results"] if row["device"] == str(tablet.device_id)]
+    return lambda: adler.post(f"sign-ins/{other}/end")
+
+
+@row("POST sign-ins/end-others", "identity.end_other_sign_ins: kreis")
+def end_other_sign_ins(scene: Scene) -> Attempt:
+    Browser().becomes(scene.night.adler)
+    return lambda: scene.night.adler.post("sign-ins/end-others")
+
+
 @row("POST invitations", "identity.invite: kreis")
 def invite(scene: Scene) -> Attempt:
     return lambda: scene.registrar.post("invitations", INVITED)

@@ -9,6 +9,7 @@ import type { OfferedLink } from "../sync/linking";
 import type { Registry } from "../sync/registry";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
+import type { SignIns } from "../sync/sign-ins";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -90,6 +91,8 @@ export interface Port {
 
   /** The own hospital's log; throws while locked. */
   readonly audit: Pick<Audit, keyof Audit>;
+  /** The own sign-ins; throws while locked. */
+  readonly signIns: Pick<SignIns, keyof SignIns>;
   /** What registrars decide; throws while locked. */
   readonly registry: Pick<Registry, keyof Registry>;
   /** Of the own hospital's duty roles; throws while locked. */

@@ -30,6 +30,7 @@ const SAID: Record<string, Said> = {
   "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
   "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
   "link.expired": () => ({ what: m.problem_link_expired(), next: m.problem_link_expired_next() }),
+  "sign_in.too_many": () => ({ what: m.problem_too_many(), next: m.problem_too_many_next() }),
   "link.claimed": () => ({ what: m.problem_link_claimed(), next: m.problem_link_claimed_next() }),
   "link.refused": () => ({ what: m.problem_link_refused(), next: m.problem_link_refused_next() }),
   "recovery.wrong": () => ({ what: m.problem_recovery_wrong(), next: m.problem_recovery_wrong_next() }),

@@ -23,6 +23,7 @@ import type { Roles } from "./roles";
 import { Rosters } from "./rosters";
 import { Sending } from "./sending";
 import { Shifts } from "./shifts";
+import { SignIns } from "./sign-ins";
 import { Trust } from "./trust";
 import type { MessageView } from "./types";
 import type { MessageWire } from "./wire";
@@ -42,6 +43,7 @@ export class OpenedSession {
   readonly audit: Audit;
   readonly registry: Registry;
   readonly rosters: Rosters;
+  readonly signIns: SignIns;
   readonly live: Live;
   readonly #shifts: Shifts;
   #directoryAt = 0;
@@ -63,6 +65,7 @@ export class OpenedSession {
     this.#shifts = new Shifts(this.office.duty, now, () => this.#changeShift(now()));
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
+    this.signIns = new SignIns(api);
     this.registry = new Registry(api);
     this.rosters = new Rosters(api);
     this.outbox = new Outbox(api, store, {

@@ -22,6 +22,7 @@ import type { ActDetails } from "./requests";
 import type { Roles } from "./roles";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
+import type { SignIns } from "./sign-ins";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
   EscalationChain, FigureHistory, FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
@@ -254,6 +255,11 @@ export class Wardline {
   /** Throws while locked. */
   get rosters(): Rosters {
     return this.#in.rosters;
+  }
+
+  /** Throws while locked. */
+  get signIns(): SignIns {
+    return this.#in.signIns;
   }
 
   async takeDuty(role: string, until?: string): Promise<void> {
