@@ -12,7 +12,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from backend.errors import Unauthenticated
 from wardline_client.protocol import decode, encode
 
-Purpose = Literal["sign-in", "join", "link", "recover", "setup"]
+Purpose = Literal["sign-in", "join", "link", "recover", "setup", "by-passkey"]
 LIFETIME: Final = 300  # seconds
 _NAME: Final = "challenge"
 

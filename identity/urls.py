@@ -4,6 +4,7 @@ from django.urls import path
 
 from identity.views import (
     auditors,
+    by_passkey,
     devices,
     directory,
     duty,
@@ -53,6 +54,9 @@ urlpatterns = [
     path("members/<uuid:person>/devices", devices.MemberDevicesView.as_view()),
     path("members/<uuid:person>/recovery", recovery.OfferRecoveryView.as_view()),
     path("recoveries/open", recovery.OpenRecoveryView.as_view()),
+    path("passkeys/open", by_passkey.OpenByPasskeyView.as_view()),
+    path("passkeys/device", by_passkey.AddByPasskeyView.as_view()),
+    path("hospital/passkey-rule", by_passkey.PasskeyRuleView.as_view()),
     path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("hospital/idle-lock", idle_lock.IdleLockView.as_view()),

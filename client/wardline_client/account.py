@@ -53,6 +53,11 @@ class Account:
         return cls(joining.claim(api, link, SoftwareAuthenticator(api.origin), label=label))
 
     @classmethod
+    def claim_by_passkey(cls, api: Api, authenticator: SoftwareAuthenticator, *, label: str = "Python") -> Self:
+        """Become another device by a synced passkey, where the hospital allows it."""
+        return cls(joining.claim_by_passkey(api, authenticator, label=label))
+
+    @classmethod
     def load(cls, api: Api, dumped: Json, now: Callable[[], datetime] = utc_now) -> Self:
         """From ``dump``; ``sign_in`` comes next."""
         session = Session(api, Keyring.load(dumped), now)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from wardline_client.authenticator import SoftwareAuthenticator, with_prf, without_prf_results
 from wardline_client.http import Api
-from wardline_client.joining import as_json, device_entry, device_statement, make_wrap, passkey_wrap, public_keys
+from wardline_client.joining import as_json, device_entry, device_statement, make_wrap, passkey_wrap, pin_of, public_keys
 from wardline_client.keyring import Keyring
 from wardline_client.protocol import Keys, Office, Profile, Sign, Statement, encode, profile_digest
 from wardline_client.protocol.keys import PrincipalKeys, format_recovery_code, new_seed, root_key
@@ -61,6 +61,7 @@ def found_hospital(api: Api, token: str, profile: Profile, *, label: str = "Pyth
         "statement": as_json(device_statement(keyring)),
         "keys": public_keys(keyring.keys) | {"profile": encode(written)},
         "wraps": [passkey_wrap(keyring, credential), make_wrap(keyring, "recovery", secret)],
+        "pin": pin_of(keyring),
         "archive": _archive(keyring, archive, PrincipalKeys(archive_seed)),
     }
     api.post("setup", body)

@@ -12,9 +12,18 @@ from uuid import UUID
 from wardline_client.authenticator import SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 from wardline_client.http import Api
 from wardline_client.keyring import Keyring
-from wardline_client.protocol import DeviceKey, Profile, Statement, decode, encode
-from wardline_client.protocol.keys import PrincipalKeys, format_recovery_code, new_seed, wrap_seed
-from wardline_client.protocol.links import LinkPayload, format_link, open_link_payload, parse_invitation, parse_link, seal_link_payload
+from wardline_client.protocol import DeviceKey, Profile, Statement, decode, encode, sha256
+from wardline_client.protocol.keys import PrincipalKeys, format_recovery_code, new_seed, unwrap_seed, wrap_seed
+from wardline_client.protocol.links import (
+    LinkPayload,
+    format_link,
+    open_link_payload,
+    parse_invitation,
+    parse_link,
+    seal_link_payload,
+    sign_pin,
+    verify_pin,
+)
 from wardline_client.protocol.profiles import make_profile
 from wardline_client.protocol.statements import make_statement
 from wardline_client.session import Session, utc_now
@@ -122,6 +131,11 @@ def device_entry(keyring: Keyring, label: str) -> Json:
     return {"id": str(keyring.device), "label": label, "public_key": encode(keyring.device_key.public)}
 
 
+def pin_of(keyring: Keyring) -> str:
+    """The person's own word about the hospital's root, for a later device that has nothing but the passkey."""
+    return encode(sign_pin(keyring.keys.sign, keyring.hospital, keyring.root))
+
+
 def passkey_wrap(keyring: Keyring, credential: Json) -> Json:
     """Raises ``ValueError`` for an authenticator without ``prf``: nothing here could keep a ``device`` wrap's secret better."""
     secret = prf_output(credential)
@@ -141,4 +155,27 @@ def enrol(api: Api, keyring: Keyring, *, token: str, purpose: str, label: str, b
         "statement": as_json(device_statement(keyring)),
     }
     wraps = [passkey_wrap(keyring, credential), *body["wraps"]]
-    api.post("enrolment", common | body | {"wraps": wraps})
+    api.post("enrolment", common | body | {"wraps": wraps, "pin": pin_of(keyring)})
+
+
+def claim_by_passkey(api: Api, authenticator: SoftwareAuthenticator, *, label: str) -> Session:
+    """A device by a synced passkey alone, where the hospital allows it. Raises ``ApiError``, ``ProtocolError``."""
+    api.get("session")
+    options = api.post("session/options")["publicKey"]
+    credential = authenticator.get(with_prf(options))
+    secret = prf_output(credential)
+    opened = api.post("passkeys/open", {"credential": without_prf_results(credential)})
+    person, hospital, root = UUID(opened["person"]), UUID(opened["hospital"]["id"]), decode(opened["root"])
+    newest = max(opened["wraps"], key=lambda row: row["generation"])
+    seed = unwrap_seed(kind="passkey", wrap=decode(newest["wrap"]), secret=secret or b"", share=decode(newest["share"]), person=person)
+    verify_pin(PrincipalKeys(seed).sign.public, hospital, root, decode(opened["pin"]))
+    keyring = Keyring(person, hospital, root, authenticator, {newest["generation"]: seed})
+    keyring.take_history({row["generation"] - 1: decode(row["history"]) for row in opened["keys"] if row["history"]})
+    body = {
+        "credential_id": credential["id"],
+        "device": device_entry(keyring, label),
+        "statement": as_json(device_statement(keyring)),
+        "signature": encode(keyring.device_key.sign("by-passkey", sha256(decode(opened["grant"])))),
+    }
+    api.post("passkeys/device", body)
+    return Session(api, keyring)

@@ -17,6 +17,7 @@ class Device(models.Model):
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="+")
     label = models.CharField(max_length=60, blank=True)
     is_recovered = models.BooleanField(default=False)  # became a device by the printed recovery code
+    is_by_passkey = models.BooleanField(default=False)  # became a device by a synced passkey alone
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -29,6 +30,8 @@ class Passkey(models.Model):
     sign_count = models.BigIntegerField(default=0)
     transports = models.JSONField(default=list, blank=True)
     is_synced = models.BooleanField(default=False)  # the authenticator may copy it to other devices
+    # The person's own word about the hospital's root (protocol 3.4). Without one this passkey makes no further device.
+    pin = models.BinaryField(max_length=64, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -21,6 +21,8 @@ class Hospital(models.Model):
     figure_stale_after = models.DurationField(default=timedelta(hours=12))
     idle_lock_after = models.DurationField(default=timedelta(minutes=15))
     emergency_lasts = models.DurationField(default=timedelta(minutes=30))
+    # Whether a synced passkey alone makes a new device; else an old device approves it (docs/decisions/0011-synced-passkey.md).
+    is_passkey_enough = models.BooleanField(default=False)
     retention_class = models.CharField(max_length=32, default="standard")
     # Seconds to acknowledge by urgency, where the hospital departs from beds.transitions.ACKNOWLEDGE_WITHIN.
     acknowledge_within = models.JSONField(default=dict, blank=True)

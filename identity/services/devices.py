@@ -125,6 +125,9 @@ def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device
     end_sign_ins(device=device)
     SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)
+    if body.reason in ("lost", "stolen"):
+        # Whoever has the phone may have its synced passkey: none that exists now makes another device.
+        Passkey.objects.filter(person=device.person_id).update(pin=None)
     subjects = {"device": device.id, "person": device.person.pseudonym}
     record(event=Event("identity.revoke_device", actor.agent(), [actor.hospital_id], subjects=subjects, detail={"reason": body.reason}))
     device.revoked_at = now

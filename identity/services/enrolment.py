@@ -38,6 +38,7 @@ class Enrolment:
     statement: dict[str, bytes]
     wraps: list[dict[str, Any]]
     offered: dict[str, bytes]
+    pin: bytes | None = None
 
 
 def options(*, session: SessionBase, token: str, purpose: challenges.Purpose) -> dict[str, Any]:
@@ -134,10 +135,18 @@ def register(
                 sign_count=verified.sign_count,
                 transports=passkeys.transports(enrolment.credential),
                 is_synced=verified.credential_backed_up,
+                pin=enrolment.pin,
             )
     except IntegrityError as error:
         raise Conflict("passkey.known", "This passkey is in use already.") from error
-    fields = {"person": person, "public_key": enrolment.public_key, "label": enrolment.label, "is_recovered": is_recovered}
+    device = make_device(person, enrolment, statement, is_recovered=is_recovered)
+    SeedWrap.objects.bulk_create(_wrap(person, wrap, generation, passkey, device) for wrap in enrolment.wraps)
+    return device
+
+
+def make_device(person: Person, enrolment: Enrolment, statement: StatementRow, **how: bool) -> Device:
+    """Raises: Conflict: ``device.known``."""
+    fields = {"person": person, "public_key": enrolment.public_key, "label": enrolment.label, **how}
     # ``force_insert``: an id that exists is somebody's device and must not be overwritten.
     device = Device(id=enrolment.device_id, statement=statement, last_seen_at=timezone.now(), **fields)
     try:
@@ -145,7 +154,6 @@ def register(
             device.save(force_insert=True)
     except IntegrityError as error:
         raise Conflict("device.known", "This device is registered already.") from error
-    SeedWrap.objects.bulk_create(_wrap(person, wrap, generation, passkey, device) for wrap in enrolment.wraps)
     return device
 
 

@@ -18,6 +18,7 @@ class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
     label = serializers.CharField()  # type: ignore[assignment]
     is_recovered = serializers.BooleanField(help_text="Became a device by the printed recovery code.")
+    is_by_passkey = serializers.BooleanField(help_text="Became a device by a synced passkey alone.")
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)

@@ -111,6 +111,7 @@ class DeviceEnrolmentSerializer(serializers.Serializer):  # type: ignore[type-ar
     device = DeviceDraftSerializer()
     statement = SignedSerializer(help_text="Kind device, signed by the user key.")
     wraps = WrapDraftSerializer(many=True, max_length=3)  # type: ignore[call-arg]
+    pin = Base64UrlField(length=64, required=False, default=None, help_text="The person's own word about the root, for a later device.")
 
 
 class EnrolmentSerializer(DeviceEnrolmentSerializer):
@@ -251,6 +252,7 @@ def _enrolment(given: dict[str, Any]) -> Enrolment:
         statement=given["statement"],
         wraps=given["wraps"],
         offered=given.get("keys", {}),
+        pin=given["pin"],
     )
 
 

@@ -33,6 +33,8 @@ AUTHENTICATOR = {
     "automaticPresenceSimulation": True,
 }
 
+SYNCED = ("defaultBackupEligibility", "defaultBackupState")
+
 REMEMBER_BLOBS = """
   window.shownBlobs = new Map();
   const make = URL.createObjectURL.bind(URL);
@@ -63,7 +65,8 @@ class Phone:
         self.page.get_by_test_id(test_id).first.click()
 
 
-def new_phone(browser: Browser, owner: str, *, locale: str = "de-DE", scheme: Any = "dark") -> Phone:
+def new_phone(browser: Browser, owner: str, *, locale: str = "de-DE", scheme: Any = "dark", is_synced: bool = False) -> Phone:
+    """``is_synced``: its passkeys are of the kind that a maker's account copies to other devices."""
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True, has_touch=True, locale=locale, color_scheme=scheme
     )
@@ -76,7 +79,7 @@ def new_phone(browser: Browser, owner: str, *, locale: str = "de-DE", scheme: An
     page.on("console", lambda message: _note(phone, message))
     session = context.new_cdp_session(page)
     session.send("WebAuthn.enable")
-    session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | dict.fromkeys(SYNCED, is_synced)})
     return phone
 
 
@@ -94,7 +97,7 @@ class Phones:
     made: list[Phone] = field(default_factory=list)
 
     def empty(self, owner: str, **options: Any) -> Phone:
-        """A phone that knows nobody yet; ``locale`` and ``scheme`` as ``new_phone`` takes them."""
+        """A phone that knows nobody yet; ``locale``, ``scheme`` and ``is_synced`` as ``new_phone`` takes them."""
         self.made.append(new_phone(self.browser, owner, **options))
         return self.made[-1]
 

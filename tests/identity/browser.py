@@ -10,6 +10,7 @@ from tests.cast import Caller, Someone, keys_of
 from wardline_client.authenticator import SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 from wardline_client.protocol import DeviceKey, decode, encode, format_time, sha256
 from wardline_client.protocol.keys import PrincipalKeys, wrap_seed
+from wardline_client.protocol.links import sign_pin
 from wardline_client.protocol.signing import SigningKey
 from wardline_client.protocol.statements import make_statement
 
@@ -38,7 +39,15 @@ class Browser(Caller):
     # joining and linking
 
     def enrolment(
-        self, *, token: str, purpose: str, person: UUID, hospital: UUID, keys: PrincipalKeys, profile: bytes | None = None
+        self,
+        *,
+        token: str,
+        purpose: str,
+        person: UUID,
+        hospital: UUID,
+        keys: PrincipalKeys,
+        profile: bytes | None = None,
+        root: bytes | None = None,
     ) -> Json:
         """Asks for the options and fills in what an honest client would send."""
         options = self.post("enrolment/options", {"token": token, "purpose": purpose})
@@ -52,6 +61,8 @@ class Browser(Caller):
             "statement": shown(self.device_statement(person, hospital, keys)),
             "wraps": [wrap("passkey", keys.seed, prf_output(credential), person)],
         }
+        if root is not None:
+            body["pin"] = encode(sign_pin(keys.sign, hospital, root))
         if purpose in ("join", "recover"):
             body["wraps"].append(wrap("recovery", keys.seed, os.urandom(16), person))
         if profile is not None:
@@ -70,14 +81,33 @@ class Browser(Caller):
     def waits(self, token: str) -> Any:
         return self.post("device-links/wait", {"token": token, "device": str(self.device_id)})
 
-    def becomes(self, owner: Someone) -> "Browser":
-        """Made a device of ``owner`` through the product's own linking."""
+    def becomes(self, owner: Someone, root: bytes | None = None) -> "Browser":
+        """Made a device of ``owner`` through the product's own linking; with ``root`` its passkey may make another."""
         token = new_token()
         assert owner.post("device-links", {"token": token, "sealed": encode(b"sealed")}).status_code == 201
-        body = self.enrolment(token=token, purpose="link", person=owner.id, hospital=owner.hospital, keys=owner.keys)
+        body = self.enrolment(token=token, purpose="link", person=owner.id, hospital=owner.hospital, keys=owner.keys, root=root)
         answer = self.post("enrolment", body)
         assert answer.status_code == 201, answer.content
         return self
+
+    # a synced passkey
+
+    def asserted(self) -> Json:
+        """What the passkey answers to a challenge of ``/session/options``, with its ``prf``."""
+        options = self.post("session/options")
+        assert options.status_code == 200, options.content
+        return self.authenticator.get(with_prf(options.json()["publicKey"]))
+
+    def opens_by_passkey(self) -> Any:
+        return self.post("passkeys/open", {"credential": without_prf_results(self.asserted())})
+
+    def device_by_passkey(self, opened: Json, hospital: UUID, keys: PrincipalKeys) -> Json:
+        return {
+            "credential_id": encode(self.authenticator.credentials[-1].id),
+            "device": {"id": str(self.device_id), "label": "new phone", "public_key": encode(self.device_key.public)},
+            "statement": shown(self.device_statement(UUID(opened["person"]), hospital, keys)),
+            "signature": encode(self.device_key.sign("by-passkey", sha256(decode(opened["grant"])))),
+        }
 
     # signing in
 

@@ -7,6 +7,7 @@ from tests.protocol.vectors import binary, each, refused
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import decode, encode, parse_object
 from wardline_client.protocol.hpke import KemKey
+from wardline_client.protocol.keys import PrincipalKeys
 
 
 @each("encoding", "base64url")
@@ -50,6 +51,21 @@ def test_another_device_link_does_not(case):
     sealed, secret = binary(case, "sealed", "secret")
     with refused(case):
         links.open_link_payload(sealed=sealed, secret=secret, token=case["token"])
+
+
+@each("links", "pins")
+def test_a_persons_own_word_about_the_root(case):
+    seed, sign, root, pin = binary(case, "seed", "sign", "root", "pin")
+    links.verify_pin(sign, UUID(case["hospital"]), root, pin)
+
+    assert links.sign_pin(PrincipalKeys(seed).sign, UUID(case["hospital"]), root) == pin
+
+
+@each("links", "pins_refused")
+def test_another_word_about_the_root_is_refused(case):
+    sign, root, pin = binary(case, "sign", "root", "pin")
+    with refused(case):
+        links.verify_pin(sign, UUID(case["hospital"]), root, pin)
 
 
 def claim_of(case):

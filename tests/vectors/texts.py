@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from cast import ADLER, BRANDT, HOSPITAL, ROOT, SEALER, SEEDS, TABLET_KEY, fixed, flip, uuid, write
+from cast import ADLER, BRANDT, HOSPITAL, KEYS, PARTNER, ROOT, SEALER, SEEDS, TABLET_KEY, fixed, flip, uuid, write
 
 from wardline_client.protocol import bodies, links, profiles
 from wardline_client.protocol.encoding import encode
@@ -122,9 +122,18 @@ def make_links() -> None:
     sealed = links.seal_link_payload(payload=payload, secret=secret, token=token)
     case = {"token": token, "secret": secret, "sealed": sealed}
     join = links.format_invitation(token, ROOT.public)
+    pin = links.sign_pin(KEYS["adler"].sign, HOSPITAL, ROOT.public)
+    pinned = {"name": "the own hospital", "seed": SEEDS["adler"], "sign": KEYS["adler"].sign.public, "hospital": HOSPITAL}
+    pinned |= {"root": ROOT.public, "pin": pin}
     digits, claimed = _compared_links(payload, token)
     write(
         "links",
+        pins=[pinned],
+        pins_refused=[
+            {**pinned, "name": "other root", "root": flip(ROOT.public), "error": "signature.invalid"},
+            {**pinned, "name": "other hospital", "hospital": PARTNER, "error": "signature.invalid"},
+            {**pinned, "name": "of somebody else", "sign": KEYS["brandt"].sign.public, "error": "signature.invalid"},
+        ],
         digits=digits,
         claims=[claimed],
         claims_refused=[

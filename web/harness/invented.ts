@@ -234,7 +234,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", person: "p-new" }; },
     join: async () => { await done(); session.set({ ...session.value, phase: "pending" }); return { recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", fingerprint: FINGERPRINT }; },
     beginFounding: async () => { await done(); return { token: "t", hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, person: "p-new", root: new Uint8Array(16), rootCode: "3NZ8P-7K2QM-BH5RD-9XW4T-FVJ6C1", rootFingerprint: FINGERPRINT, recovery: new Uint8Array(16), recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1" }; },
-    found: done, answerLink: async () => done, unlock: done, recover: done, lock: () => session.set({ ...session.value, phase: "locked" }), signOut: done, wipe: done,
+    found: done, answerLink: async () => done, addByPasskey: done, unlock: done, recover: done, lock: () => session.set({ ...session.value, phase: "locked" }), signOut: done, wipe: done,
     makeLink: async () => ({ address: `${location.origin}/#/link/mJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Zx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(10), look: async () => null, approve: done, refuse: done }),
     sendText: async () => { await done(); return "m"; }, sendImage: async () => { await done(); return "m"; }, sendIdentity: async () => { await done(); return "m"; },
     openImage: async () => {

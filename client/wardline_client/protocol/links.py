@@ -16,6 +16,7 @@ from wardline_client.protocol.encoding import Members, as_binary, encode, malfor
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.hpke import KemKey, seal
 from wardline_client.protocol.keys import hkdf, labelled
+from wardline_client.protocol.signing import SigningKey, verify
 
 _FRAGMENT: Final = re.compile(r".*/?#/(link|join)/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)", re.DOTALL)
 
@@ -43,6 +44,16 @@ class LinkClaim:
     def digest(self) -> bytes:
         """What digits and sealed payload are bound to."""
         return sha256(self.token.encode() + self.sign + self.kem)
+
+
+def sign_pin(key: SigningKey, hospital: UUID, root: bytes) -> bytes:
+    """The person's own word, for a later device of theirs, which root their hospital has (section 3.4)."""
+    return key.sign("sig-pin", _pin_digest(hospital, root))
+
+
+def verify_pin(sign: bytes, hospital: UUID, root: bytes, pin: bytes) -> None:
+    """Raises ``signature.invalid``."""
+    verify(sign, "sig-pin", (_pin_digest(hospital, root),), pin)
 
 
 def link_secret(opening: bytes) -> bytes:
@@ -114,6 +125,10 @@ def open_link_payload(*, sealed: bytes, secret: bytes, token: str) -> LinkPayloa
         hospital=members.uuid("hospital"),
         root=members.binary("root", 32),
     )
+
+
+def _pin_digest(hospital: UUID, root: bytes) -> bytes:
+    return sha256(str(hospital).encode() + root)
 
 
 def _claim_info(claim: LinkClaim) -> bytes:

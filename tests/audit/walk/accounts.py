@@ -49,24 +49,6 @@ def add_wrap(scene: Scene) -> Attempt:
     return lambda: adler.post("session/wraps", body)
 
 
-@row("GET sign-ins", "identity.read_sign_ins: kreis")
-def read_sign_ins(scene: Scene) -> Attempt:
-    return lambda: scene.night.adler.get("sign-ins")
-
-
-@row("POST sign-ins/{sign_in}/end", "identity.end_sign_in: kreis")
-def end_sign_in(scene: Scene) -> Attempt:
-    tablet, adler = Browser().becomes(scene.night.adler), scene.night.adler
-    (other,) = [row["id"] for row in adler.get("sign-ins").json()["results"] if row["device"] == str(tablet.device_id)]
-    return lambda: adler.post(f"sign-ins/{other}/end")
-
-
-@row("POST sign-ins/end-others", "identity.end_other_sign_ins: kreis")
-def end_other_sign_ins(scene: Scene) -> Attempt:
-    Browser().becomes(scene.night.adler)
-    return lambda: scene.night.adler.post("sign-ins/end-others")
-
-
 @row("POST invitations", "identity.invite: kreis")
 def invite(scene: Scene) -> Attempt:
     return lambda: scene.registrar.post("invitations", INVITED)
@@ -89,52 +71,6 @@ def look_at_link(scene: Scene) -> Attempt:
     token = new_token()
     scene.night.adler.post("device-links", {"token": token, "sealed": encode(b"sealed")})
     return lambda: Browser().post("device-links/look", {"token": token})
-
-
-def claimed(scene: Scene) -> tuple[Browser, str]:
-    """A new device has answered the link that Adler's phone shows."""
-    tablet, token = Browser(), new_token()
-    assert scene.night.adler.post("device-links", {"token": token}).status_code == 201
-    assert tablet.claims(token).status_code == 201
-    return tablet, token
-
-
-def opened_link(scene: Scene) -> tuple[Browser, str]:
-    tablet, token = claimed(scene)
-    assert scene.night.adler.post("device-links/open", {"token": token, "opening": "A" * 43}).status_code == 200
-    return tablet, token
-
-
-@row("POST device-links/claim", "identity.claim_link: kreis")
-def claim_link(scene: Scene) -> Attempt:
-    token = new_token()
-    assert scene.night.adler.post("device-links", {"token": token}).status_code == 201
-    return lambda: Browser().claims(token)
-
-
-@row("POST device-links/claimed", "identity.read_claim: kreis")
-def read_claim(scene: Scene) -> Attempt:
-    _, token = claimed(scene)
-    return lambda: scene.night.adler.post("device-links/claimed", {"token": token})
-
-
-@row("POST device-links/open", "identity.open_link: kreis")
-def open_link(scene: Scene) -> Attempt:
-    _, token = claimed(scene)
-    return lambda: scene.night.adler.post("device-links/open", {"token": token, "opening": "A" * 43})
-
-
-@row("POST device-links/decide", "identity.approve_link: kreis")
-def approve_link(scene: Scene) -> Attempt:
-    _, token = opened_link(scene)
-    return lambda: scene.night.adler.post("device-links/decide", {"token": token, "sealed": encode(b"sealed")})
-
-
-@row("POST device-links/wait", "identity.look_link: kreis")
-def wait_for_link(scene: Scene) -> Attempt:
-    tablet, token = opened_link(scene)
-    scene.night.adler.post("device-links/decide", {"token": token, "sealed": encode(b"sealed")})
-    return lambda: tablet.waits(token)
 
 
 @row("POST setup/look", "identity.look_setup: new")

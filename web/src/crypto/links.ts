@@ -8,7 +8,7 @@ import { b64u, type Bytes, concat, labelled, sha256, unb64u, utf8 } from "./enco
 import { ProtocolError } from "./errors";
 import { bytes, headerBytes, integer, oneOf, parseJson, object, uuid, type JsonObject } from "./headers";
 import { hpkeOpen, hpkeSeal, type KemKey } from "./hpke";
-import { hkdf, openOnce, sealOnce } from "./keys";
+import { hkdf, openOnce, sealOnce, sign, type SigningKey, verify } from "./keys";
 
 const FRAGMENT = /^.*#\/(link|join|recover)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
 
@@ -81,6 +81,20 @@ export async function openLink(sealed: Bytes, secret: Bytes, token: string): Pro
   const shape = { v: oneOf(1), person: uuid, seed: bytes(32), generation: integer(1), hospital: uuid, root: bytes(32) };
   const { v: _v, ...payload } = object<LinkPayload & { v: number }>(shape)(read);
   return payload;
+}
+
+async function pinDigest(hospital: string, root: Bytes): Promise<Bytes> {
+  return sha256(concat(utf8(hospital), root));
+}
+
+/** The person's own word, for a later device of theirs, which root their hospital has (section 3.4). */
+export async function signPin(key: SigningKey, hospital: string, root: Bytes): Promise<Bytes> {
+  return sign(key, "wardline/1 sig-pin", await pinDigest(hospital, root));
+}
+
+/** Throws `signature.invalid`. */
+export async function verifyPin(publicKey: Bytes, hospital: string, root: Bytes, pin: Bytes): Promise<void> {
+  await verify(publicKey, pin, "wardline/1 sig-pin", await pinDigest(hospital, root));
 }
 
 /** The public keys a new device comes with: its own, and one made for receiving the seed. */

@@ -53,6 +53,8 @@ export interface Port {
   found(founding: Founding, founder: Founder, label: string): Promise<unknown>;
   /** On a device that is nobody's; the digits shown are compared with those of the old device, then what is returned makes the passkey. */
   answerLink(address: string, label: string, show: (digits: string) => void, signal: AbortSignal): Promise<() => Promise<unknown>>;
+  /** On a device that is nobody's: by a synced passkey alone, where the hospital allows it. */
+  addByPasskey(label: string): Promise<unknown>;
   unlock(): Promise<unknown>;
   /** On a device that is nobody's: a registrar's link and the printed code. Returns the next code. */
   recoverBy(address: string, code: string, label: string): Promise<string>;

@@ -30,6 +30,8 @@ const SAID: Record<string, Said> = {
   "passkey.unsupported": () => ({ what: m.problem_passkey_unsupported(), next: m.problem_passkey_unsupported_next() }),
   "device.unknown": () => ({ what: m.problem_device_unknown(), next: m.problem_device_unknown_next() }),
   "link.expired": () => ({ what: m.problem_link_expired(), next: m.problem_link_expired_next() }),
+  "passkey.not_enough": () => ({ what: m.problem_passkey_not_enough(), next: m.problem_passkey_not_enough_next() }),
+  "passkey.no_copy": () => ({ what: m.problem_passkey_no_copy(), next: m.problem_passkey_no_copy_next() }),
   "sign_in.too_many": () => ({ what: m.problem_too_many(), next: m.problem_too_many_next() }),
   "link.claimed": () => ({ what: m.problem_link_claimed(), next: m.problem_link_claimed_next() }),
   "link.refused": () => ({ what: m.problem_link_refused(), next: m.problem_link_refused_next() }),
@@ -63,6 +65,7 @@ const SAID: Record<string, Said> = {
   "statement.no_chain": () => ({ what: m.problem_chain(), next: m.problem_chain_next() }),
 };
 const ALIASES: Record<string, string> = {
+  "passkey.not_synced": "passkey.no_copy",
   NotAllowedError: "passkey.cancelled", AbortError: "passkey.cancelled", "challenge.unknown": "passkey.cancelled", "passkey.refused": "passkey.cancelled",
   NotSupportedError: "passkey.unsupported", "passkey.unknown": "device.unknown", "device.signature": "device.unknown", "device.revoked": "membership.ended",
   InvalidStateError: "image.unreadable", EncodingError: "image.unreadable", "attachment.unreadable": "image.unreadable",

@@ -6,7 +6,7 @@
  */
 import {
   b64u, type Bytes, formatRecoveryCode, makeDeviceKey, makeProfile, makeStatement, parseLinkOf, parseRecoveryCode, type PrincipalKeys, type Profile,
-  principalKeys, ProtocolError, random, type SigningKey, timestamp, unb64u, unwrapSeed, type WrapKind, wrapSeed,
+  principalKeys, ProtocolError, random, type SigningKey, signPin, timestamp, unb64u, unwrapSeed, type WrapKind, wrapSeed,
 } from "../crypto";
 import type { AccountRow, DeviceRow } from "../store";
 import { type Api, ApiError } from "./api";
@@ -60,6 +60,7 @@ export async function join(api: Api, address: string, label: string): Promise<En
     device: wire.device,
     statement: wire.statement,
     wraps: [wire.wrap, await wrapped("recovery", belonging, recovery)],
+    pin: await pinned(belonging, root),
     keys: {
       kem: b64u(keys.kem.publicKey),
       sign: b64u(keys.sign.publicKey),
@@ -83,7 +84,8 @@ export async function recoverBy(api: Api, address: string, typed: string, label:
   const { device: stated, statement, wrap } = wire;
   const next = random(16);
   const kept = [wrap, await wrapped("recovery", belonging, next)];
-  const session = await enrol(api, { token, purpose: "recover", credential: passkey.credential, device: stated, statement, wraps: kept });
+  const pin = await pinned(belonging, root);
+  const session = await enrol(api, { token, purpose: "recover", credential: passkey.credential, device: stated, statement, wraps: kept, pin });
   const account = accountOf(belonging, hospital.name, root, passkey.id, session);
   return { session, device, account, seed, generation, recoveryCode: formatRecoveryCode(next) };
 }
@@ -150,6 +152,11 @@ function deviceRow(id: string, label: string, key: SigningKey, local: LocalSecre
 export async function wrapped(kind: WrapWire["kind"], { seed, person }: Belonging, secret: Bytes): Promise<WrapWire> {
   const share = random(32);
   return { kind, wrap: b64u(await wrapSeed(kind, seed, secret, share, person)), share: b64u(share) };
+}
+
+/** The person's own word about the hospital's root, for a later device that has nothing but the passkey. */
+export async function pinned({ hospital, keys }: Belonging, root: Bytes): Promise<string> {
+  return b64u(await signPin(keys.sign, hospital, root));
 }
 
 export function accountOf({ person, hospital }: Belonging, hospitalName: string, root: Bytes, credential: string, session: SessionWire): AccountRow {

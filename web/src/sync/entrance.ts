@@ -6,6 +6,7 @@
 import { fingerprint } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
+import { addByPasskey } from "./by-passkey";
 import { type Enrolled, join, recoverBy } from "./enrolment";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
@@ -61,6 +62,10 @@ export class Entrance {
   async answerLink(address: string, label: string, show: (digits: string) => void, signal: AbortSignal): Promise<() => Promise<void>> {
     const finish = await answerLink(this.#api, address, label, show, signal);
     return async () => void (await this.#enrolled(await finish()));
+  }
+
+  async addByPasskey(label: string): Promise<void> {
+    await this.#enrolled(await addByPasskey(this.#api, label));
   }
 
   /** Returns the next recovery code: the one typed is spent. */

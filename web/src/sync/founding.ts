@@ -9,7 +9,7 @@ import {
   type StatementKind, timestamp,
 } from "../crypto";
 import type { Api } from "./api";
-import { accountOf, enrol, type Enrolled, makeDevice, passkeyFor, wrapped } from "./enrolment";
+import { accountOf, enrol, type Enrolled, makeDevice, passkeyFor, pinned, wrapped } from "./enrolment";
 
 /** A hospital that waits for its root. `rootCode` goes into the safe, `recoveryCode` home with the registrar; both are shown once. */
 export interface Founding {
@@ -56,6 +56,7 @@ export async function found(api: Api, founding: Founding, { name, title, profess
     device: wire.device,
     statement: wire.statement,
     wraps: [wire.wrap, await wrapped("recovery", belonging, recovery)],
+    pin: await pinned(belonging, root.publicKey),
     keys: { kem: b64u(keys.kem.publicKey), sign: b64u(keys.sign.publicKey), profile: b64u(profile) },
   };
   const session = await enrol(api, body, "/setup");

@@ -9,7 +9,7 @@ import {
   principalKeys, ProtocolError, random, sealLink, sealLinkFor, unb64u,
 } from "../crypto";
 import { type Api, ApiError } from "./api";
-import { accountOf, enrol, type Enrolled, makeDevice, type NewDevice, passkeyFor } from "./enrolment";
+import { accountOf, enrol, type Enrolled, makeDevice, type NewDevice, passkeyFor, pinned } from "./enrolment";
 
 const LOOK_AGAIN_MS = 1_000;
 
@@ -103,7 +103,8 @@ function finisher(api: Api, token: string, label: string, payload: LinkPayload, 
     const passkey = await passkeyFor(api, token, "link");
     const { device, wire } = await makeDevice(belonging, passkey, label, made);
     const { device: stated, statement, wrap } = wire;
-    const session = await enrol(api, { token, purpose: "link", credential: passkey.credential, device: stated, statement, wraps: [wrap] });
+    const pin = await pinned(belonging, payload.root);
+    const session = await enrol(api, { token, purpose: "link", credential: passkey.credential, device: stated, statement, wraps: [wrap], pin });
     const account = accountOf(belonging, "", payload.root, passkey.id, session);
     return { session, device, account, seed: payload.seed, generation: payload.generation, recoveryCode: null };
   };

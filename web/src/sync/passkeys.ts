@@ -42,9 +42,9 @@ export async function createPasskey(options: OptionsJson): Promise<Passkey> {
   return { credential, id: made.id, challenge: unb64u(options.challenge), secret };
 }
 
-/** `id`: the credential of this device. A browser may hold other people's; only this one opens this device. */
-export async function usePasskey(options: OptionsJson, id: string): Promise<Passkey> {
-  const allowCredentials = [{ id, type: "public-key" as const }];
+/** `id`: the credential of this device. A browser may hold other people's; only this one opens this device. Null: whichever the person chooses. */
+export async function usePasskey(options: OptionsJson, id: string | null): Promise<Passkey> {
+  const allowCredentials = id === null ? [] : [{ id, type: "public-key" as const }];
   const publicKey = { ...decoded({ ...options, allowCredentials }), extensions: EXTENSIONS } as unknown as PublicKeyCredentialRequestOptions;
   const used = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential | null;
   if (!used) throw new DOMException("no credential", "NotAllowedError");

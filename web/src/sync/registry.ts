@@ -27,6 +27,15 @@ export class Registry {
     await this.#api.put("/hospital/idle-lock", { minutes });
   }
 
+  /** Whether a synced passkey alone makes a new device here. */
+  async passkeyRule(): Promise<boolean> {
+    return (await this.#api.get<{ is_enough: boolean }>("/hospital/passkey-rule")).is_enough;
+  }
+
+  async setPasskeyRule(isEnough: boolean): Promise<void> {
+    await this.#api.put("/hospital/passkey-rule", { is_enough: isEnough });
+  }
+
   async endAuditor(person: string, reason: TermEnd): Promise<void> {
     await this.#api.post(`/members/${person}/auditor/end`, { reason });
   }

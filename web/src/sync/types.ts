@@ -408,6 +408,8 @@ export interface DeviceInfo {
   revoked_at?: string | null;
   /** It became a device by the printed recovery code. */
   is_recovered?: boolean;
+  /** It became a device by a synced passkey alone. */
+  is_by_passkey?: boolean;
   isThis: boolean;
 }
 

@@ -78,6 +78,10 @@ export class Wardline {
     return this.#entrance.answerLink(address, label, show, signal);
   }
 
+  async addByPasskey(label: string): Promise<void> {
+    return this.#entrance.addByPasskey(label);
+  }
+
   async recoverBy(address: string, code: string, label: string): Promise<string> {
     return this.#entrance.recoverBy(address, code, label);
   }

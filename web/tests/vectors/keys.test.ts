@@ -21,11 +21,13 @@ import {
   rootKey,
   sealHistory,
   signingKeyFromSeed,
+  signPin,
   unb64u,
   unwrapSeed,
   utf8,
   type WrapKind,
   wrapSeed,
+  verifyPin,
 } from "../../src/crypto";
 import { anyObject, MAX_HEADER_BYTES, parseJson, parseObject } from "../../src/crypto/headers";
 import { bin, plain, refusal, vectors } from "./vectors";
@@ -106,6 +108,13 @@ describe("links", () => {
   const open = (v: Record<string, unknown>) => openLink(bin(v["sealed"] as string), bin(v["secret"] as string), v["token"] as string);
   test.each(vectors<Record<string, unknown>>("links", "payloads"))("payload: $name", async (v) => expect(plain(await open(v))).toEqual(v["payload"]));
   test.each(vectors("links", "payloads_refused"))("payload refused: $name", async (v) => expect(await refusal(() => open(v))).toBe(v.error));
+  const verifying = (v: Record<string, string>) => verifyPin(bin(v["sign"]), v["hospital"] ?? "", bin(v["root"]), bin(v["pin"]));
+  test.each(vectors("links", "pins"))("pin: $name", async (v) => {
+    await verifying(v);
+    const { sign } = await principalKeys(bin(v["seed"]));
+    expect(b64u(await signPin(sign, v["hospital"] ?? "", bin(v["root"])))).toBe(v["pin"]);
+  });
+  test.each(vectors("links", "pins_refused"))("pin refused: $name", async (v) => expect(await refusal(() => verifying(v))).toBe(v.error));
   const claim = (v: Record<string, unknown>) => ({ token: v["token"] as string, sign: bin(v["sign"] as string), kem: bin(v["kem"] as string) });
   test.each(vectors("links", "digits"))("digits: $name", async (v) => {
     expect(b64u(await linkSecret(bin(v["opening"])))).toBe(v["secret"]);
