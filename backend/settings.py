@@ -149,6 +149,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CandidateStateEnum": "beds.transitions.State",
         "WrapKindEnum": "identity.models.SeedWrap.Kind",
+        "SsoPurposeEnum": "identity.views.sso.PURPOSES",
         "EmergencyReasonEnum": "messaging.models.EmergencyAccess.Reason",
         "ReviewActionEnum": "audit.models.Review.ACTIONS",
         "ConversationKindEnum": "messaging.models.Conversation.Kind",
@@ -203,6 +204,11 @@ AUDIT_POLICY_FILE = Path(text) if (text := env.text("AUDIT_POLICY_FILE", "")) el
 VAPID_KEY_FILE = Path(env.text("VAPID_KEY_FILE", str(STATE_DIR / "vapid.pem")))
 # Web Push goes to browser vendors' hosts; a hospital may list those it allows. Demo and tests add loopback.
 PUSH_HOSTS = env.words("PUSH_HOSTS", "fcm.googleapis.com updates.push.services.mozilla.com web.push.apple.com *.notify.windows.com")
+
+# Networks, beside the public ones, in which a hospital's identity provider may be, e.g. 10.20.0.0/16; and who certified it, if not a public
+# authority (PEM).
+OIDC_NETWORKS = env.networks("OIDC_NETWORKS")
+OIDC_CA_FILE = env.text("OIDC_CA_FILE", "")
 
 METRICS_TOKEN = env.secret("METRICS_TOKEN") if {"METRICS_TOKEN", "METRICS_TOKEN_FILE"} & os.environ.keys() else ""
 LOGGING_CONFIG = "backend.logs.configure"

@@ -14,6 +14,7 @@ from django.utils import timezone
 from backend.errors import NotFound
 from identity.actors import Actor
 from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RegistrarProposal, RoleSeal, SignIn
+from identity.models.sso import SsoProvider, SsoSubject
 
 Found = TypeVar("Found")
 
@@ -210,6 +211,27 @@ def archive_of_own_hospital(actor: Actor, person_id: UUID) -> Person:
 def hospital_to_accept(actor: Actor, hospital_id: UUID) -> Hospital:
     """Another hospital that has been set up; a registrar has its id and root from the other registrar, not from us."""
     return _one(Hospital.objects.filter(pk=hospital_id, root_public_key__isnull=False).exclude(pk=actor.hospital_id).first())
+
+
+def sso_provider_of(hospital_id: UUID) -> SsoProvider | None:
+    """The hospital's own sign-in service, if it has one."""
+    return SsoProvider.objects.select_related("hospital").filter(hospital=hospital_id, ended_at=None).first()
+
+
+def sso_provider_of_device(device_id: UUID) -> SsoProvider | None:
+    """For a phone whose owner is not signed in: the provider of whose device it is, while it is one."""
+    owners = Membership.objects.filter(state__in=Membership.OPEN, person__devices=device_id, person__devices__revoked_at=None)
+    return SsoProvider.objects.select_related("hospital").filter(hospital__in=owners.values("hospital"), ended_at=None).first()
+
+
+def open_sso_provider(provider_id: UUID) -> SsoProvider:
+    """One that this browser was sent to; a registrar may have changed it meanwhile. Raises ``NotFound``."""
+    return _one(SsoProvider.objects.select_related("hospital").filter(pk=provider_id, ended_at=None).first())
+
+
+def sso_subject_at_own_hospital(actor: Actor, person_id: UUID) -> SsoSubject:
+    found = SsoSubject.objects.select_related("person").select_for_update(of=["self"]).filter(person=person_id, ended_at=None)
+    return _one(found.filter(provider__hospital=actor.hospital_id, provider__ended_at=None).first())
 
 
 def _one(found: Found | None) -> Found:

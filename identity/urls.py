@@ -20,6 +20,7 @@ from identity.views import (
     rosters,
     sessions,
     sign_ins,
+    sso,
 )
 
 urlpatterns = [
@@ -60,6 +61,11 @@ urlpatterns = [
     path("members/<uuid:person>/auditor", auditors.AppointView.as_view()),
     path("members/<uuid:person>/auditor/end", auditors.EndTermView.as_view()),
     path("hospital/idle-lock", idle_lock.IdleLockView.as_view()),
+    path("sso/start", sso.StartView.as_view()),
+    path("sso/finish", sso.FinishView.as_view()),
+    path("hospital/sso", sso.SsoSettingsView.as_view()),
+    path("hospital/sso/accounts", sso.AccountsView.as_view()),
+    path("members/<uuid:person>/sso/unbind", sso.UnbindView.as_view()),
     path("units", members.UnitsView.as_view()),
     path("roles", roles.RolesView.as_view()),
     path("roles/<uuid:role>/close", roles.CloseRoleView.as_view()),

@@ -12,6 +12,7 @@ from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
 from identity.models.registrars import RegistrarProposal
 from identity.models.rosters import GapWarning, Shift, ShiftPattern
+from identity.models.sso import SsoLogout, SsoProvider, SsoSubject
 from identity.models.statements import DirectoryHead, PrincipalKey, Statement
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
     "Shift",
     "ShiftPattern",
     "SignIn",
+    "SsoLogout",
+    "SsoProvider",
+    "SsoSubject",
     "Statement",
     "Unit",
     "shown_until",

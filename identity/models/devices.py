@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from identity.models.people import Person
+from identity.models.sso import SsoSubject
 from identity.models.statements import Statement
 
 
@@ -62,11 +63,13 @@ class SignIn(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="sign_ins")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="sign_ins")
-    method = models.CharField(max_length=16, default="passkey")
+    method = models.CharField(max_length=16, default="passkey")  # or oidc
+    # The account at the hospital's provider that this sign-in goes back to, and SHA-256 of the provider's session (sid), if it named one.
+    sso_subject = models.ForeignKey(SsoSubject, null=True, blank=True, on_delete=models.SET_NULL, related_name="sign_ins")
+    sso_session_digest = models.BinaryField(max_length=32, null=True)
     # SHA-256 of the session cookie: one indexed look-up per request, and no cookie in a dump of this table.
     session_digest = models.BinaryField(max_length=32, unique=True)
-    # SHA-256 of the WebAuthn challenge: an assertion makes one sign-in, whatever the session store says when two arrive at once. Null for
-    # other methods.
+    # SHA-256 of the challenge the device signed: an assertion makes one sign-in, whatever the session store says when two arrive at once.
     challenge_digest = models.BinaryField(max_length=32, unique=True, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)  # to within ``authentication.SEEN_EVERY``

@@ -15,13 +15,14 @@ from django.utils import timezone
 from audit.events import Agent, Event
 from audit.openings import snapshot_of
 from audit.services import record
-from backend.errors import Conflict, Invalid, Unauthenticated
+from backend.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from backend.realtime import ring_after_commit
-from identity import challenges, passkeys
+from identity import access, challenges, passkeys
 from identity.models import Device, DeviceLink, Invitation, LinkClaim, Membership, Passkey, Person, PrincipalKey, SeedWrap, SignIn
 from identity.models import Statement as StatementRow
-from identity.services import invitations, statements
+from identity.services import invitations, sso_proofs, statements
 from identity.services.sign_in import begin
+from identity.services.sso_subjects import Basis, open_subject, require_vouched
 from identity.tokens import token_hash
 from wardline_client.protocol import DeviceKey, Profile, ProtocolError, Statement, kid, parse_profile
 from wardline_client.protocol.hpke import seal
@@ -67,11 +68,13 @@ def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
     Raises:
         Unauthenticated: ``challenge.unknown``. NotFound, Gone: the invitation. Conflict: ``passkey.known``, ``device.known``.
         Invalid: ``passkey.refused``, ``profile.not_as_invited``, ``wraps.recovery_missing``, ``wraps.missing``, ``keys.malformed``,
-            a statement's code.
+            a statement's code. Forbidden: ``sso.required``.
     """
     challenge = challenges.take(session, purpose="join", token_hash=token_hash(token))
+    proof = sso_proofs.take(session, purpose="join", token=token)
     with transaction.atomic():
         invitation = invitations.invitation_of(token, lock=True)
+        require_proof(invitation, proof)
         profile = read_profile(enrolment.offered["profile"])
         if profile != invitations.profile_of(invitation):
             raise Invalid("profile.not_as_invited", "The profile is not the one the registrar wrote.")
@@ -87,7 +90,8 @@ def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
         device = register(person, enrolment, row, challenge=challenge, generation=1)
         record(event=Event("identity.join", agent, [invitation.hospital_id], subjects={"person": person.pseudonym, "device": device.id}))
         ring_after_commit(registrars(invitation.hospital_id), {"t": "members"})
-        return begin(session=session, device=device, membership=membership, challenge=challenge)
+        basis = sso_proofs.joined_by(proof, person.id) if proof else Basis()
+        return begin(session=session, device=device, membership=membership, challenge=challenge, basis=basis)
 
 
 def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery: bool = False) -> SignIn:
@@ -155,6 +159,13 @@ def make_device(person: Person, enrolment: Enrolment, statement: StatementRow, *
     except IntegrityError as error:
         raise Conflict("device.known", "This device is registered already.") from error
     return device
+
+
+def require_proof(invitation: Invitation, proof: sso_proofs.Proof | None) -> None:
+    """Where the hospital requires its own sign-in service, nobody joins without it. Raises: Forbidden: ``sso.required``."""
+    provider = access.sso_provider_of(invitation.hospital_id)
+    if provider is not None and provider.is_required and proof is None:
+        raise Forbidden("sso.required", "Your hospital wants you to sign in at its own sign-in service.", name=provider.name)
 
 
 def read_profile(profile: bytes) -> Profile:
@@ -229,13 +240,15 @@ def membership_of_link(offer: DeviceLink) -> Membership:
     """The link was made while its owner was in; it must not outlive the membership, the device that made it or the registrar's office.
 
     Raises:
-        Unauthenticated: ``device.revoked``, ``membership.ended``.
+        Unauthenticated: ``device.revoked``, ``membership.ended``, ``sso.refused``.
     """
     if offer.created_by is not None and offer.created_by.revoked_at is not None:
         raise Unauthenticated("device.revoked", "The device that made this link was revoked.")
     membership = Membership.objects.select_related("hospital").filter(person=offer.person_id, state=Membership.State.ACTIVE).first()
     if membership is None:
         raise Unauthenticated("membership.ended", "The membership has ended.")
+    # A link or a printed code is no way around the provider's refusal.
+    require_vouched(open_subject(offer.person_id))
     is_vouched = not offer.is_recovery or (offer.created_by and offer.created_by.person_id in registrars(membership.hospital_id))
     if not is_vouched:
         raise Unauthenticated("membership.ended", "Who made this link is no registrar any more. Ask for another.")

@@ -1,8 +1,8 @@
 """What ends when somebody leaves, whoever says so: a registrar, the hospital's sign-on, its roster.
 
-Invariant: sign-ins, sockets, duties, seals, keys, wraps, links, terms, exports, pushes and emergency accesses end in the one transaction in
-which the membership does; parts above this one add theirs with ``ends_with_member``. Order: sign-ins first, then roles, seals, and what is
-begun under their locks, so that nothing begins behind our back.
+Invariant: sign-ins, sockets, duties, seals, keys, wraps, links, terms, exports, pushes, the connected account and emergency accesses end in
+the one transaction in which the membership does; parts above this one add theirs with ``ends_with_member``. Order: sign-ins first, then
+roles, seals, and what is begun under their locks, so that nothing begins behind our back.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from audit.services import record
 from backend.clock import database_now
 from backend.realtime import ring_after_commit
 from identity import access
-from identity.models import DeviceLink, Duty, DutyRole, Membership, PrincipalKey, RoleSeal, SeedWrap
+from identity.models import DeviceLink, Duty, DutyRole, Membership, PrincipalKey, RoleSeal, SeedWrap, SsoSubject
 from identity.services import turns
 from identity.services.auditors import end_terms
 from identity.services.sign_in import end_sign_ins
@@ -38,6 +38,8 @@ def leave(membership: Membership, *, agent: Agent) -> None:
     person_id, now = membership.person_id, timezone.now()
     membership.state, membership.ended_at = Membership.State.ENDED, now
     membership.save(update_fields=["state", "ended_at"])
+    # Before the sign-ins, as in signing in: neither waits for the other for ever.
+    SsoSubject.objects.filter(person=person_id, ended_at=None).update(ended_at=now, refresh_token=b"")
     end_sign_ins(person=person_id)
     roles = access.lock_roles_of(person_id)
     # Seals before what is begun under a seal's lock: turns of duty and emergency accesses.

@@ -71,7 +71,9 @@ def read_pending(*, actor: Actor) -> list[Membership]:
     """Who joined and waits, oldest first; the reading is audited."""
     actor.require_registrar()
     waiting = Membership.objects.filter(hospital=actor.hospital_id, state=Membership.State.PENDING, person__kind=Person.Kind.HUMAN)
-    found = list(waiting.select_related("person").prefetch_related("person__devices__statement").order_by("created_at"))
+    found = list(
+        waiting.select_related("person").prefetch_related("person__devices__statement", "person__sso_subjects").order_by("created_at")
+    )
     record(event=Event("identity.read_pending", actor.agent(), [actor.hospital_id]))
     return found
 

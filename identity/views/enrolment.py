@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from backend.errors import Invalid
 from backend.idempotency import idempotent
 from backend.parsing import parsed
+from identity import access
 from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import SeedWrap
@@ -51,6 +52,11 @@ class PlaceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     name = serializers.CharField()
 
 
+class OfferedSsoSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    name = serializers.CharField()
+    is_required = serializers.BooleanField()
+
+
 class LookedInvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     hospital = PlaceSerializer()
     name = serializers.CharField()
@@ -59,6 +65,7 @@ class LookedInvitationSerializer(serializers.Serializer):  # type: ignore[type-a
     speciality = serializers.CharField(allow_blank=True)
     unit = serializers.CharField(allow_blank=True)
     person = serializers.UUIDField(help_text="The id the new person will have.")
+    sso = OfferedSsoSerializer(allow_null=True, help_text="The hospital's own sign-in service, to go to before joining.")
 
 
 class NewLinkSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -156,6 +163,7 @@ class LookInvitationView(StrangersView):
         """What an invitation says; looking does not use it up."""
         invitation = invitations.look_invitation(parsed(TokenSerializer, request.data)["token"])
         shown = {"hospital": invitation.hospital, "person": invitation.person_id, **vars(invitations.profile_of(invitation))}
+        shown["sso"] = access.sso_provider_of(invitation.hospital_id)
         return Response(LookedInvitationSerializer(shown).data)
 
 

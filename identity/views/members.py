@@ -32,6 +32,9 @@ class PendingSerializer(serializers.Serializer):  # type: ignore[type-arg]
     profile = Base64UrlField()
     statement = SignedSerializer(help_text="Kind device, signed by the key offered.")
     joined_at = serializers.DateTimeField()
+    account = serializers.CharField(
+        allow_null=True, help_text="What the hospital's own sign-in service calls them; null: not signed in there."
+    )
 
 
 class PendingListSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -114,4 +117,5 @@ def _pending(membership: Membership) -> dict[str, Any]:
         "profile": person.profile,
         "statement": {"h": stated.header, "s": stated.signature},
         "joined_at": membership.created_at,
+        "account": next((subject.label or subject.subject for subject in person.sso_subjects.all() if subject.ended_at is None), None),
     }

@@ -11,17 +11,25 @@ from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
 from backend.parsing import parsed
-from identity import challenges, passkeys
+from identity import access, challenges, passkeys
 from identity.actors import Actor, Lapse, resolve
 from identity.authentication import ActorRequest, AnyonesRequest, IsMember
 from identity.fields import Base64UrlField
-from identity.models import Hospital, SeedWrap
-from identity.services import devices
+from identity.models import Hospital, SeedWrap, SsoProvider
+from identity.services import devices, sso_subjects
 from identity.services import sign_in as signing_in
 from identity.views.strangers import StrangersView
 
 STATES = ["anonymous", "pending", "active"]
 LAPSES = ["session.ended", "device.revoked", "membership.ended"]
+
+
+class SsoSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """The hospital's own sign-in service. ``label``: the account of the person signed in, null while none is connected."""
+
+    name = serializers.CharField()
+    is_required = serializers.BooleanField()
+    label = serializers.CharField(allow_null=True)  # type: ignore[assignment]
 
 
 class SessionSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -37,6 +45,7 @@ class SessionSerializer(serializers.Serializer):  # type: ignore[type-arg]
     idle_lock_seconds = serializers.IntegerField(allow_null=True)
     roles_on_duty = serializers.ListField(child=serializers.UUIDField())
     lapse = serializers.ChoiceField(choices=LAPSES, allow_null=True)
+    sso = SsoSerializer(allow_null=True, help_text="Of the hospital of who is signed in, or else of the device that asks.")
 
 
 class PublicKeySerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -46,7 +55,8 @@ class PublicKeySerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class SignInSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    credential = serializers.DictField(help_text="The assertion's toJSON(), without prf results.")
+    credential = serializers.DictField(required=False, default=None, help_text="The assertion's toJSON(), without prf results.")
+    sso = serializers.BooleanField(default=False, help_text="Instead of a credential: by what POST /sso/finish proved.")
     device = serializers.UUIDField()
     signature = Base64UrlField(length=64, help_text='Device key over "wardline/1 sign-in" || 0x00 || SHA-256(challenge).')
     at = serializers.DateTimeField(help_text="The device's clock.")
@@ -99,20 +109,19 @@ class SessionView(StrangersView):
         """Who is signed in; to a device that nobody is signed in on, whether it is still somebody's. Sets the CSRF cookie."""
         get_token(request._request)
         device = parsed(AskingSerializer, request.query_params)["device"]
-        return answer_session(request, lapse_of_stranger=devices.lapse_of(device) if device and request.actor is None else None)
+        if request.actor is not None or device is None:
+            return answer_session(request)
+        return answer_session(request, lapse_of_stranger=devices.lapse_of(device), sso=access.sso_provider_of_device(device))
 
     @extend_schema(request=SignInSerializer, responses=SessionSerializer)
     def post(self, request: AnyonesRequest) -> Response:
-        """Sign in with a passkey on a registered device."""
+        """Sign in on a registered device, with a passkey or by what the hospital's sign-in service proved."""
         given = parsed(SignInSerializer, request.data)
-        signing_in.sign_in(
-            session=request.session,
-            credential=given["credential"],
-            device_id=given["device"],
-            signature=given["signature"],
-            at=given["at"],
-            former=request.actor,
-        )
+        by_device = {"device_id": given["device"], "signature": given["signature"], "at": given["at"], "former": request.actor}
+        if given["sso"]:
+            signing_in.sign_in_from_provider(session=request.session, **by_device)
+        else:
+            signing_in.sign_in(session=request.session, credential=given["credential"] or {}, **by_device)
         return answer_signed_in(request)
 
     @extend_schema(request=None, responses={204: None})
@@ -166,9 +175,10 @@ class WrapsView(APIView):
         return Response({"kind": made.kind, "generation": made.generation}, status=201)
 
 
-def answer_session(request: Request, lapse_of_stranger: Lapse | None = None) -> Response:
+def answer_session(request: Request, lapse_of_stranger: Lapse | None = None, sso: SsoProvider | None = None) -> Response:
     actor, lapse, _ = resolve(request.session.session_key)
-    return Response(SessionSerializer(_session(actor) | {"lapse": lapse or lapse_of_stranger}).data)
+    shown = _session(actor) | {"lapse": lapse or lapse_of_stranger}
+    return Response(SessionSerializer(shown if actor else shown | {"sso": _sso(sso, None)}).data)
 
 
 def answer_signed_in(request: Request) -> Response:
@@ -191,7 +201,15 @@ def _session(actor: Actor | None) -> dict[str, Any]:
         "expires_at": actor.expires_at,
         "idle_lock_seconds": int(lock_after.total_seconds()),
         "roles_on_duty": sorted(actor.roles, key=str),
+        "sso": _sso(access.sso_provider_of(actor.hospital_id), actor),
     }
+
+
+def _sso(provider: SsoProvider | None, actor: Actor | None) -> dict[str, Any] | None:
+    if provider is None:
+        return None
+    subject = sso_subjects.open_subject(actor.person_id) if actor else None
+    return {"name": provider.name, "is_required": provider.is_required, "label": subject and subject.label}
 
 
 def _wrap(wrap: SeedWrap) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from tests.audit.walk.seen import last_event, told_since
 from tests.audit.walk.talks import SHORT, Said
 from tests.cast import Night
 from tests.identity.browser import Browser
+from tests.identity.sso import Sso
 from tests.identity.test_hospitals import prepared_token
 from tests.messaging.server import Server
 from tests.messaging.test_attachments import announced
@@ -39,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SILENT = {
     "GET session": "says to the browser itself whether it is signed in",
     "POST session/options": "a challenge that anybody may ask for; what is done with it is identity.sign_in",
+    "POST sso/start": "where the browser goes to prove who it is; what it comes back with is identity.prove_sso",
     "POST enrolment/options": "a challenge; looking at the offer before and joining after it are events",
     "GET statements": "public: signed statements about keys, without names",
     "GET sync": "ids and numbers of the own conversations, asked for at every ring",
@@ -127,9 +129,11 @@ def test_without_its_event_nothing_is_done_or_shown(
 def quiet_calls(scene: Scene) -> dict[str, Attempt]:
     adler, talk, id = scene.night.adler, scene.talk, announced(scene.night.adler, scene.talk, SHORT)
     token, browser = prepared_token(), Browser()
+    Sso(scene.night)
     return {
         "GET session": lambda: adler.get("session"),
         "POST session/options": lambda: browser.post("session/options"),
+        "POST sso/start": lambda: browser.post("sso/start", {"purpose": "sign-in", "device": str(adler.device_id)}),
         "POST enrolment/options": lambda: browser.post("enrolment/options", {"token": token, "purpose": "setup"}),
         "GET statements": lambda: adler.get("statements"),
         "GET sync": lambda: adler.get("sync"),

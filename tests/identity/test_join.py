@@ -66,7 +66,8 @@ def approve(registrar, newcomer, statement):
 
 
 def test_an_invitation_shows_who_is_meant(night, newcomer):
-    assert newcomer.looked == {**INVITED, "hospital": {"id": str(night.kreis.id), "name": "Klinikum kreis"}, "person": newcomer.id}
+    place = {"id": str(night.kreis.id), "name": "Klinikum kreis"}
+    assert newcomer.looked == {**INVITED, "hospital": place, "person": newcomer.id, "sso": None}
 
 
 def test_joins_waits_and_is_approved(night, newcomer):

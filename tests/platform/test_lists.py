@@ -26,6 +26,7 @@ from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
 from identity.models import Hospital, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, Unit
+from identity.models.sso import SsoProvider, SsoSubject
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
 from tests.beds.asking import Asked, Ward
@@ -73,6 +74,13 @@ class Scene:
         for person in Person.objects.exclude(pk__in=proposed).exclude(pk=self.registrar.id)[:MORE]:
             who = {"hospital_id": place.id, "candidate": person, "proposed_by_id": self.registrar.id}
             RegistrarProposal.objects.create(sign_public_key=bytes(32), expires_at=until, **who)
+
+    def accounts(self) -> None:
+        """Members who are connected at the hospital's own sign-in service."""
+        self.people()
+        provider, _ = SsoProvider.objects.get_or_create(hospital_id=self.night.kreis.id, name="Klinik-Konto", client_secret=b"")
+        for person in Person.objects.filter(memberships__hospital=self.night.kreis.id, sso_subjects=None, kind="human")[:MORE]:
+            SsoSubject.objects.create(provider=provider, person=person, subject=str(uuid4()))
 
     def seeds(self) -> None:
         key = PrincipalKey.objects.get(principal=self.registrar.id, replaced_at=None)
@@ -258,6 +266,7 @@ LISTS = {
     "members/pending": Listed(registrar, Scene.people),
     "partners": Listed(registrar, Scene.hospitals),
     "registrars": Listed(registrar, Scene.registrars),
+    "hospital/sso/accounts": Listed(registrar, Scene.accounts),
     "request-templates": Listed(physician, Scene.templates),
     "requests": Listed(physician, Scene.requests),
     "requests/{request_id}": Listed(physician, Scene.history),

@@ -80,7 +80,7 @@ def test_every_target_is_explained_or_part_of_one_that_is() -> None:
 def test_every_setting_that_is_read_is_in_the_example() -> None:
     read = set()
     for path in (ROOT / "backend").glob("*.py"):
-        read |= set(re.findall(r"""env\.(?:text|flag|words|secret)\("([A-Z_]+)""", path.read_text()))
+        read |= set(re.findall(r"""env\.(?:text|flag|words|networks|secret)\("([A-Z_]+)""", path.read_text()))
     example = (ROOT / ".env.example").read_text()
     own = {"WARDLINE_STATE", "WARDLINE_TEST_SUFFIX", "DEBUG"}  # of the demo, of the tests, and of nobody in production
     assert {name for name in read - own if name not in example} == set()

@@ -9,7 +9,7 @@ import type { Port } from "./port";
 
 const NOBODY: SessionState = {
   phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, isLogReader: false, rolesOnDuty: [], fingerprint: null,
-  idleLockSeconds: 0, expiresAt: null, reason: null,
+  idleLockSeconds: 0, expiresAt: null, reason: null, sso: null,
 };
 
 class Model {

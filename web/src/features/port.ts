@@ -10,6 +10,7 @@ import type { Registry } from "../sync/registry";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
 import type { SignIns } from "../sync/sign-ins";
+import type { SsoPurpose } from "../sync/sso";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
@@ -18,7 +19,7 @@ import type {
 } from "../sync/types";
 
 export type { Founder, Founding };
-export interface Invitation extends Invitee { hospital: { id: string; name: string }; person: string }
+export interface Invitation extends Invitee { hospital: { id: string; name: string }; person: string; sso: { name: string; is_required: boolean } | null }
 export interface Address { address: string; expiresAt: string }
 /** A link on the screen of the old device. */
 export type Linkable = Pick<OfferedLink, keyof OfferedLink>;
@@ -59,6 +60,10 @@ export interface Port {
   /** On a device that is nobody's: a registrar's link and the printed code. Returns the next code. */
   recoverBy(address: string, code: string, label: string): Promise<string>;
   recover(code: string): Promise<unknown>;
+  /** For what this page came back from the hospital's own sign-in service; `comeBack` takes it, once. */
+  readonly returnedFor: SsoPurpose | null;
+  comeBack(): Promise<{ purpose: SsoPurpose; label: string }>;
+  leaveFor(purpose: SsoPurpose, address?: string): Promise<unknown>;
   lock(): unknown;
   signOut(): Promise<unknown>;
   wipe(): Promise<unknown>;

@@ -16,6 +16,8 @@ import type { SessionWire } from "./wire";
 export interface InvitationLook extends Profile {
   hospital: { id: string; name: string };
   person: string;
+  /** Where the hospital has its own sign-in service. */
+  sso: { name: string; is_required: boolean } | null;
 }
 
 /** A device that has just become one, its seed still in memory. */

@@ -3,7 +3,7 @@
  *
  * Invariant: at most one session is open; whatever closes it ends its timers, socket and keys and empties what was shown.
  */
-import { fingerprint } from "../crypto";
+import { fingerprint, parseLinkOf } from "../crypto";
 import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
 import { addByPasskey } from "./by-passkey";
@@ -14,8 +14,9 @@ import { Keyring } from "./keyring";
 import { answerLink } from "./linking";
 import { onlyApi, OpenedSession } from "./opened";
 import { NOBODY, type Shown } from "./shown";
-import type { DirectoryView, SessionState } from "./types";
-import { ownerOf, unlock } from "./unlocking";
+import { finish, leave, type SsoFinished, type SsoPurpose, type SsoReturn } from "./sso";
+import type { DirectoryView, SessionState, Sso } from "./types";
+import { ownerOf, unlock, unlockFromProvider } from "./unlocking";
 import type { SessionWire } from "./wire";
 
 const PENDING_POLL_MS = 5_000;
@@ -82,6 +83,24 @@ export class Entrance {
     await this.#enter(ring, session);
   }
 
+  /** Off to the hospital's own sign-in service; the page is left. `address`: of the invitation, to join. */
+  async leaveFor(purpose: SsoPurpose, address = ""): Promise<void> {
+    if (purpose === "join") return leave(this.#api, purpose, { token: parseLinkOf("join", address).token }, new URL(address).hash);
+    const { device } = await this.#own();
+    return leave(this.#api, purpose, purpose === "bind" ? {} : { device: device.id }, location.hash);
+  }
+
+  /** Back from there. To sign in, the device signs and opens what it has; the other purposes are settled by the server. */
+  async comeBack(returned: SsoReturn): Promise<SsoFinished> {
+    const finished = await finish(this.#api, returned);
+    if (finished.challenge !== null) {
+      const { device, account } = await this.#own();
+      const { session, ring } = await unlockFromProvider(this.#api, device, account, finished.challenge);
+      await this.#enter(ring, session);
+    }
+    return finished;
+  }
+
   async signOut(): Promise<void> {
     await this.#api.delete("/session");
     this.lock(null);
@@ -118,7 +137,7 @@ export class Entrance {
     await store.putAccount({ ...account, idleLockSeconds: wire.idle_lock_seconds });
     const shown = { ...shownLocked(account), device: ring.device, fingerprint: await fingerprintOf(ring) };
     const isLogReader = wire.is_registrar || wire.is_auditor;
-    const times = { isLogReader, idleLockSeconds: wire.idle_lock_seconds, expiresAt: wire.expires_at };
+    const times = { isLogReader, idleLockSeconds: wire.idle_lock_seconds, expiresAt: wire.expires_at, sso: ssoOf(wire) };
     this.#shown.session.set({ ...NOBODY, ...shown, ...times, phase: wire.state === "active" ? "loading" : "pending" });
     this.#watch(wire);
     if (wire.state === "active") await this.#open(ring);
@@ -177,7 +196,9 @@ export class Entrance {
   }
 
   async #askWhy(device = ""): Promise<void> {
-    const { lapse } = await this.#api.get<SessionWire>(`/session${device && `?device=${device}`}`);
+    const wire = await this.#api.get<SessionWire>(`/session${device && `?device=${device}`}`);
+    if (this.#shown.session.value.phase === "locked") this.#shown.session.update({ sso: ssoOf(wire) });
+    const { lapse } = wire;
     // Meanwhile this browser may have become another device, by a link.
     const isStill = !device || (await this.#store?.device())?.id === device;
     if (lapse && LOCKED_OUT.includes(lapse) && isStill) this.#signedOut(lapse);
@@ -187,8 +208,10 @@ export class Entrance {
     const wasIn = this.#opened !== null || this.#pendingRing !== null;
     this.#close();
     if (!wasIn) return;
-    const { person, hospital, hospitalName, idleLockSeconds } = this.#shown.session.value;
-    this.#shown.session.set({ ...NOBODY, person, hospital, hospitalName, idleLockSeconds, phase: "locked", reason });
+    const { person, hospital, hospitalName, idleLockSeconds, sso } = this.#shown.session.value;
+    // Whoever only locked the screen is signed in still, and opens it by passkey.
+    const due = sso && { ...sso, isDue: sso.isRequired && reason === "expired" };
+    this.#shown.session.set({ ...NOBODY, person, hospital, hospitalName, idleLockSeconds, sso: due, phase: "locked", reason });
   }
 
   #close(): void {
@@ -202,6 +225,10 @@ export class Entrance {
 
 function shownLocked({ person, hospital, hospitalName, idleLockSeconds }: AccountRow) {
   return { person, hospital, hospitalName, idleLockSeconds };
+}
+
+function ssoOf({ sso, person }: SessionWire): Sso | null {
+  return sso ? { name: sso.name, isRequired: sso.is_required, label: sso.label, isDue: sso.is_required && person === null } : null;
 }
 
 function fingerprintOf({ own }: Keyring): Promise<string> {

@@ -143,10 +143,10 @@ export class Office {
   async refreshPending(): Promise<void> {
     const { results } = await this.#ground.api.get<Results<PendingMemberWire>>("/members/pending");
     this.#shown = new Map(results.map((member) => [member.person, member]));
-    const shown = results.map(async ({ person, keys, profile }): Promise<PendingMember> => {
+    const shown = results.map(async ({ person, keys, profile, account }): Promise<PendingMember> => {
       // The name to approve is the one in the bytes that will be signed, whatever the server writes beside them.
       const said = await openProfile(unb64u(profile));
-      return { person, ...said, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)) };
+      return { person, ...said, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)), account };
     });
     this.pending.set(await Promise.all(shown));
   }

@@ -58,6 +58,11 @@ export async function usePasskey(options: OptionsJson, id: string | null): Promi
   return { credential, id: used.id, challenge: unb64u(options.challenge), secret: prfOf(used) };
 }
 
+/** What the passkey alone can give, of this device's own credential: for who is signed in by other means. Throws `NotAllowedError`. */
+export async function secretOf(credential: string): Promise<Bytes | null> {
+  return (await usePasskey({ challenge: b64u(random(32)), userVerification: "required" }, credential)).secret;
+}
+
 /** An assertion for its PRF output alone: nobody checks it, so the challenge is random. */
 async function askForSecret(rawId: ArrayBuffer, options: OptionsJson): Promise<Bytes | null> {
   const rpId = (options["rp"] as { id?: string } | undefined)?.id;

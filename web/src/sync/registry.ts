@@ -10,6 +10,21 @@ export type TermReason = (typeof TERM_REASONS)[number];
 export const TERM_ENDS = ["left_office", "done", "mistake"] as const;
 export type TermEnd = (typeof TERM_ENDS)[number];
 
+/** As the server gives it; the client secret goes in and never comes out. */
+export interface SsoProvider {
+  name: string;
+  issuer: string;
+  client_id: string;
+  is_required: boolean;
+  is_passkey_fallback: boolean;
+  ends_membership: boolean;
+  asks_offline: boolean;
+  failing_since: string | null;
+}
+export interface SsoSettings { provider: SsoProvider | null; redirect_uri: string; logout_uri: string }
+export type SsoDraft = Omit<SsoProvider, "failing_since"> & { client_secret: string };
+export interface SsoAccount { person: string; label: string; state: "good" | "logged_out" | "refused"; is_checked: boolean; proved_at: string }
+
 export class Registry {
   readonly #api: Api;
 
@@ -34,6 +49,27 @@ export class Registry {
 
   async setPasskeyRule(isEnough: boolean): Promise<void> {
     await this.#api.put("/hospital/passkey-rule", { is_enough: isEnough });
+  }
+
+  async ssoSettings(): Promise<SsoSettings> {
+    return this.#api.get<SsoSettings>("/hospital/sso");
+  }
+
+  /** The provider is asked at once. Throws `ApiError` `sso.unreachable`, `sso.issuer_mismatch`, `sso.try_first` and others. */
+  async saveSso(draft: SsoDraft): Promise<SsoSettings> {
+    return this.#api.put<SsoSettings>("/hospital/sso", draft);
+  }
+
+  async endSso(): Promise<void> {
+    await this.#api.delete("/hospital/sso");
+  }
+
+  async ssoAccounts(): Promise<SsoAccount[]> {
+    return (await this.#api.get<{ results: SsoAccount[] }>("/hospital/sso/accounts")).results;
+  }
+
+  async unbindSso(person: string): Promise<void> {
+    await this.#api.post(`/members/${person}/sso/unbind`);
   }
 
   async endAuditor(person: string, reason: TermEnd): Promise<void> {

@@ -13,7 +13,7 @@ import { EMPTY_DIRECTORY } from "./types";
 
 export const NOBODY: SessionState = {
   phase: "loading", person: null, device: null, hospital: null, hospitalName: "", isRegistrar: false, isLogReader: false, rolesOnDuty: [], fingerprint: null,
-  idleLockSeconds: 0, expiresAt: null, reason: null,
+  idleLockSeconds: 0, expiresAt: null, reason: null, sso: null,
 };
 
 export class Shown {

@@ -44,6 +44,17 @@ export interface SessionState {
   expiresAt: string | null;
   /** Why the last lock happened, if not by the person: `idle`, `expired`, `revoked`. */
   reason: "idle" | "expired" | "revoked" | null;
+  sso: Sso | null;
+}
+
+/** The hospital's own sign-in service. */
+export interface Sso {
+  name: string;
+  isRequired: boolean;
+  /** The account connected there; null: none, or nobody is signed in. */
+  label: string | null;
+  /** A passkey alone opens nothing now. */
+  isDue: boolean;
 }
 
 export type Connection = "live" | "polling" | "offline";
@@ -395,6 +406,8 @@ export interface PendingMember {
   speciality: string;
   unit: string;
   fingerprint: string;
+  /** What the hospital's own sign-in service calls them, if they signed in there. */
+  account: string | null;
 }
 
 /** Who is invited, and as what: what a registrar verifies. */

@@ -1,5 +1,5 @@
 /**
- * From a passkey to the keys in memory.
+ * From a passkey, or the hospital's own sign-in service, to the keys in memory.
  *
  * Invariant: a seed opens only with a secret of this device (or the printed code) and a share the server gives to a device that is signed in
  * and not revoked.
@@ -9,7 +9,7 @@ import type { AccountRow, DeviceRow } from "../store";
 import type { Api } from "./api";
 import { localSecret, openNewest } from "./enrolment";
 import { generationsOf, Keyring } from "./keyring";
-import { type OptionsJson, type Passkey, usePasskey } from "./passkeys";
+import { type OptionsJson, type Passkey, secretOf, usePasskey } from "./passkeys";
 import type { SessionWire, UnlockWire } from "./wire";
 
 export interface Unlocked {
@@ -19,13 +19,24 @@ export interface Unlocked {
 
 type Wrap = UnlockWire["wraps"][number];
 
+/** Signs in by what the hospital's sign-in service proved, and opens the seed with what this device has. */
+export async function unlockFromProvider(api: Api, device: DeviceRow, account: AccountRow, challenge: string): Promise<Unlocked> {
+  const session = await signIn(api, device, unb64u(challenge), { sso: true });
+  const { wraps, keys } = await api.get<UnlockWire>("/session/unlock");
+  const secret = device.secret ? null : await secretOf(account.credential);
+  const { seed, generation } = secret
+    ? await openBy("passkey", wraps.filter((wrap) => isSame(wrap.credential_id, account.credential)), secret, account.person)
+    : await openLocally(wraps, device, account.person);
+  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, generationsOf(keys)) };
+}
+
 /** Signs in with the passkey and opens the seed; with `code`, by the recovery code instead of the passkey's secret. */
 export async function unlock(api: Api, device: DeviceRow, account: AccountRow, code: string | null): Promise<Unlocked> {
   const recovery = code === null ? null : parseRecoveryCode(code);
   await api.get("/session");
   const { publicKey } = await api.post<{ publicKey: OptionsJson }>("/session/options");
   const passkey = await usePasskey(publicKey, account.credential);
-  const session = await signIn(api, device, passkey);
+  const session = await signIn(api, device, passkey.challenge, { credential: passkey.credential });
   const { wraps, keys } = await api.get<UnlockWire>(`/session/unlock${recovery ? "?by=recovery" : ""}`);
   const { seed, generation } = recovery
     ? await openBy("recovery", wraps, recovery, account.person)
@@ -37,20 +48,25 @@ export function ownerOf({ id, privateKey, publicKey }: DeviceRow, { person, hosp
   return { person, hospital, device: id, deviceKey: { privateKey, publicKey } };
 }
 
-async function signIn(api: Api, device: DeviceRow, { credential, challenge }: Passkey): Promise<SessionWire> {
+/** `proof`: a passkey's assertion, or that the session holds one of the hospital's sign-in service. */
+async function signIn(api: Api, device: DeviceRow, challenge: Bytes, proof: { credential: object } | { sso: true }): Promise<SessionWire> {
   const { deviceKey } = ownerOf(device, { person: "", hospital: "" } as AccountRow);
   const signature = b64u(await sign(deviceKey, "wardline/1 sign-in", await sha256(challenge)));
-  return api.post<SessionWire>("/session", { credential, device: device.id, signature, at: timestamp() });
+  return api.post<SessionWire>("/session", { ...proof, device: device.id, signature, at: timestamp() });
 }
 
 async function openByDevice(api: Api, wraps: Wrap[], passkey: Passkey, device: DeviceRow, person: string) {
   const ofThisPasskey = wraps.filter(({ kind, credential_id }) => kind === "passkey" && isSame(credential_id, passkey.id));
   if (passkey.secret && ofThisPasskey.length > 0) return openBy("passkey", ofThisPasskey, passkey.secret, person);
-  const ofThisDevice = wraps.filter((wrap) => wrap.kind === "device" && (wrap.device === null || wrap.device === device.id));
-  const opened = await openBy("device", ofThisDevice, await localSecret(device), person);
+  const opened = await openLocally(wraps, device, person);
   // PRF was not there at enrolment and is now: from here on the passkey alone is enough.
   if (passkey.secret) await addPasskeyWrap(api, passkey.id, passkey.secret, opened.seed, person);
   return opened;
+}
+
+async function openLocally(wraps: Wrap[], device: DeviceRow, person: string) {
+  const ofThisDevice = wraps.filter((wrap) => wrap.kind === "device" && (wrap.device === null || wrap.device === device.id));
+  return openBy("device", ofThisDevice, await localSecret(device), person);
 }
 
 async function addPasskeyWrap(api: Api, credential: string, secret: Bytes, seed: Bytes, person: string): Promise<void> {

@@ -23,6 +23,7 @@ import type { Roles } from "./roles";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type { SignIns } from "./sign-ins";
+import { type SsoFinished, type SsoPurpose, takeReturn } from "./sso";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
   EscalationChain, FigureHistory, FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
@@ -37,6 +38,7 @@ const PROMISED: readonly CandidateState[] = ["confirmed", "transport-arranged", 
 export class Wardline {
   readonly #api = new Api();
   readonly #shown = new Shown();
+  #returned = takeReturn();
   readonly #entrance = new Entrance(this.#api, this.#shown);
   readonly session: Readable<SessionState> = this.#shown.session;
   readonly connection: Readable<Connection> = this.#shown.connection;
@@ -92,6 +94,23 @@ export class Wardline {
 
   async recover(code: string): Promise<void> {
     return this.#entrance.unlock(code);
+  }
+
+  /** What this page came back from the hospital's own sign-in service for; null once it was taken. */
+  get returnedFor(): SsoPurpose | null {
+    return this.#returned?.purpose ?? null;
+  }
+
+  async leaveFor(purpose: SsoPurpose, address?: string): Promise<void> {
+    return this.#entrance.leaveFor(purpose, address);
+  }
+
+  /** Once, for what `returnedFor` says. */
+  async comeBack(): Promise<SsoFinished> {
+    const returned = this.#returned;
+    this.#returned = null;
+    if (!returned) throw new ApiError(401, { code: "sso.unknown_attempt", detail: "" });
+    return this.#entrance.comeBack(returned);
   }
 
   lock(): void {

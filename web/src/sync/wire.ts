@@ -13,6 +13,8 @@ export interface SessionWire {
   roles_on_duty: string[];
   /** Why the cookie sent is no longer good. */
   lapse: "session.ended" | "device.revoked" | "membership.ended" | null;
+  /** The hospital's own sign-in service; `label`: the account connected there. */
+  sso: { name: string; is_required: boolean; label: string | null } | null;
 }
 
 export interface UnlockWire {
@@ -74,6 +76,7 @@ export interface PendingMemberWire {
   unit: string;
   keys: { kem: string; sign: string };
   profile: string;
+  account: string | null;
 }
 
 export interface ConversationWire {
