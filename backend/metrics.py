@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 from audit.status import oldest_pending_seconds, witness_status
+from identity.services.sso_checks import longest_failing_seconds
 
 REQUESTS = Counter("wardline_requests", "Requests answered", ["method", "route", "status"])
 LATENCY = Histogram("wardline_request_seconds", "Time to answer, in seconds", ["method", "route"])
@@ -21,12 +22,17 @@ WITNESS_BEHIND = Gauge(
     "wardline_audit_witness_behind_seconds", "Age of the oldest checkpoint that some witness has not cosigned, in seconds"
 )
 
+SSO_FAILING = Gauge(
+    "wardline_sso_failing_seconds", "How long the hospital's sign-in service that has failed longest has not answered, in seconds"
+)
+
 
 def metrics(request: HttpRequest) -> HttpResponse:
     if not _may_read(request):
         return HttpResponse(status=404)
     AUDIT_PENDING_AGE.set(oldest_pending_seconds())
     _measure_witnesses()
+    SSO_FAILING.set(longest_failing_seconds())
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

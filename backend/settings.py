@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-exports": {"task": "audit.tasks.make_exports", "schedule": 2.0, "options": {"expires": 5}},
     "sweep-overdue-requests": {"task": "beds.tasks.sweep_overdue_requests", "schedule": 5.0, "options": {"expires": 30}},
     "sign-directory-heads": {"task": "identity.tasks.sign_directory_heads", "schedule": 1.0, "options": {"expires": 5}},
+    "check-sso-accounts": {"task": "identity.tasks.check_sso_accounts", "schedule": 30.0, "options": {"expires": 25}},
     "tidy-up": {"task": "identity.tasks.tidy_up", "schedule": crontab(hour=3, minute=17), "options": {"expires": 3600}},
     "note-ended-emergencies": {"task": "messaging.tasks.note_ended_emergencies", "schedule": 5.0, "options": {"expires": 30}},
     "tell-shift-changes": {"task": "identity.tasks.tell_shift_changes", "schedule": 2.0, "options": {"expires": 10}},

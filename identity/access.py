@@ -229,6 +229,18 @@ def open_sso_provider(provider_id: UUID) -> SsoProvider:
     return _one(SsoProvider.objects.select_related("hospital").filter(pk=provider_id, ended_at=None).first())
 
 
+def sso_providers_of_client(issuer: str, audiences: Iterable[str]) -> list[SsoProvider]:
+    """Of all hospitals that are this client of this provider: whoever is asked for has shown a token that names them."""
+    found = SsoProvider.objects.filter(issuer=issuer, client_id__in=list(audiences), ended_at=None)
+    return list(found.select_related("hospital").order_by("id"))
+
+
+def open_membership(hospital_id: UUID, person_id: UUID) -> Membership | None:
+    """For the clock, which acts for the hospital's provider; locked until the transaction ends."""
+    found = Membership.objects.select_related("person").select_for_update(of=["self"])
+    return found.filter(person=person_id, hospital=hospital_id, state__in=Membership.OPEN).first()
+
+
 def sso_subject_at_own_hospital(actor: Actor, person_id: UUID) -> SsoSubject:
     found = SsoSubject.objects.select_related("person").select_for_update(of=["self"]).filter(person=person_id, ended_at=None)
     return _one(found.filter(provider__hospital=actor.hospital_id, provider__ended_at=None).first())

@@ -2,13 +2,19 @@
 
 from celery import shared_task
 
-from identity.services import heads, shift_change, tidying
+from identity.services import heads, shift_change, sso_checks, tidying
 
 
 @shared_task(name="identity.tasks.sign_directory_heads")  # type: ignore[untyped-decorator]  # celery has no types
 def sign_directory_heads() -> None:
     """Every second: sign what has been stated. A late head delays no statement."""
     heads.sign_heads()
+
+
+@shared_task(name="identity.tasks.check_sso_accounts")  # type: ignore[untyped-decorator]  # celery has no types
+def check_sso_accounts() -> None:
+    """Twice a minute: of those signed in whose turn it is, does the hospital's provider still vouch for them?"""
+    sso_checks.check_accounts()
 
 
 @shared_task(name="identity.tasks.tidy_up")  # type: ignore[untyped-decorator]  # celery has no types

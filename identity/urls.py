@@ -63,6 +63,7 @@ urlpatterns = [
     path("hospital/idle-lock", idle_lock.IdleLockView.as_view()),
     path("sso/start", sso.StartView.as_view()),
     path("sso/finish", sso.FinishView.as_view()),
+    path("sso/logout", sso.LogoutView.as_view()),
     path("hospital/sso", sso.SsoSettingsView.as_view()),
     path("hospital/sso/accounts", sso.AccountsView.as_view()),
     path("members/<uuid:person>/sso/unbind", sso.UnbindView.as_view()),

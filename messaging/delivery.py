@@ -74,7 +74,8 @@ _CLAIM = f"""
         JOIN messaging_pushsubscription t ON t.id = due.subscription_id AND t.ended_at IS NULL
         JOIN identity_device d ON d.id = t.device_id AND d.revoked_at IS NULL
         JOIN identity_membership ms ON ms.person_id = d.person_id AND ms.state = 'active'
-        WHERE due.not_before <= now() AND (due.urgency = 'high' OR NOT {_IS_QUIET})
+        LEFT JOIN identity_ssosubject ss ON ss.person_id = d.person_id AND ss.ended_at IS NULL
+        WHERE due.not_before <= now() AND ss.state IS DISTINCT FROM 'refused' AND (due.urgency = 'high' OR NOT {_IS_QUIET})
         ORDER BY due.urgency, due.not_before LIMIT %(batch)s FOR UPDATE OF due SKIP LOCKED
     )
     RETURNING p.id, p.attempts, p.owed_at, now(), p.urgency, s.id, s.endpoint, s.p256dh, s.auth

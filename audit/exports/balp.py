@@ -58,20 +58,21 @@ _ACTIONS = {
         beds.read_escalation beds.read_receipt beds.read_request
         identity.look_invitation identity.look_link identity.look_setup identity.open_by_passkey identity.open_link
         identity.open_recovery identity.read_claim identity.read_passkey_rule identity.read_role_seals
-        identity.read_settings identity.unlock
+        identity.read_settings identity.read_sso identity.unlock
         messaging.open_image messaging.read messaging.read_keys""",
     Pattern.QUERY: """
         audit.list_exports audit.list_reviews audit.read_activity audit.read_break_glass audit.read_disclosures audit.read_roster
         audit.read_sign_in_failures audit.read_timeline audit.read_witnesses audit.search
         beds.read_beds beds.read_board beds.read_history beds.read_requests beds.read_statistics beds.read_templates
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
-        identity.read_sign_ins""",
+        identity.read_sign_ins identity.read_sso_accounts""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.open_figure beds.request
         identity.accept_partner identity.add_archive identity.add_device_by_passkey identity.add_role_history identity.add_unit
         identity.add_wrap identity.appoint_auditor
-        identity.approve_link identity.approve_member identity.create_role identity.invite identity.join identity.link_device
+        identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join
+        identity.link_device
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
@@ -83,13 +84,14 @@ _ACTIONS = {
         identity.begin_duty identity.change_idle_lock identity.change_passkey_rule identity.change_role identity.change_roster
         identity.change_settings
         identity.claim_link identity.close_role identity.end_duty identity.hand_over_duty identity.import_roster identity.refuse_link
-        identity.take_duty
+        identity.configure_sso identity.suspend_by_sso identity.take_duty
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
     Pattern.DELETE: """
         audit.delete_export audit.expire_export beds.delete_template
-        identity.end_auditor identity.end_member identity.revoke_device messaging.end_push privacy.erased""",
-    Pattern.LOGIN: "identity.come_back identity.sign_in",
-    Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.sign_out",
+        identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
+        messaging.end_push privacy.erased""",
+    Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in",
+    Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.log_out_by_sso identity.sign_out",
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",
     Pattern.OPERATION: """
         api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate identity.rehearse_roster identity.warn_gap

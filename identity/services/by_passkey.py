@@ -23,6 +23,7 @@ from identity.models import Hospital, Membership, Passkey, PrincipalKey, SeedWra
 from identity.services import statements
 from identity.services.enrolment import Enrolment, agent_of, make_device, read_device_statement
 from identity.services.sign_in import begin
+from identity.services.sso_subjects import basis_of_passkey
 from wardline_client.protocol import ProtocolError
 from wardline_client.protocol.signing import verify
 
@@ -39,7 +40,8 @@ def open_copy(*, session: SessionBase, credential: dict[str, Any]) -> Opened:
     """The passkey's copy of the seed with its share, and a ``grant`` for one device within five minutes.
 
     Raises:
-        Unauthenticated: ``challenge.unknown``, ``passkey.unknown``, ``passkey.refused``, ``membership.ended``.
+        Unauthenticated: ``challenge.unknown``, ``passkey.unknown``, ``passkey.refused``, ``membership.ended``, ``sso.required``,
+            ``sso.refused``.
         Forbidden: ``passkey.not_enough``, ``passkey.not_synced``, ``passkey.no_copy``.
     """
     challenge = challenges.take(session, purpose="sign-in")
@@ -116,6 +118,8 @@ def _allowed(passkey: Passkey) -> Membership:
     found = Membership.objects.select_related("hospital").filter(person=passkey.person_id, state=Membership.State.ACTIVE).first()
     if found is None:
         raise Unauthenticated("membership.ended", "The membership has ended.")
+    # The hospital's sign-in service may want more than a passkey, or have refused the account.
+    basis_of_passkey(person_id=passkey.person_id, hospital_id=found.hospital_id, device_id=None, former=None)
     if not found.hospital.is_passkey_enough:
         raise Forbidden("passkey.not_enough", "Your hospital wants a new device approved on an old one.")
     if passkey.pin is None:

@@ -66,6 +66,13 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
     return membership
 
 
+def to_end_by_provider(*, hospital_id: UUID, person_id: UUID) -> Membership | None:
+    """The membership, locked, that the hospital's sign-in service ends; ``None`` if it has ended or is the last registrar's."""
+    if _locked_registrars(hospital_id) == {person_id}:
+        return None
+    return access.open_membership(hospital_id, person_id)
+
+
 @transaction.atomic
 def read_pending(*, actor: Actor) -> list[Membership]:
     """Who joined and waits, oldest first; the reading is audited."""
@@ -80,8 +87,12 @@ def read_pending(*, actor: Actor) -> list[Membership]:
 
 def lock_registrars(actor: Actor) -> set[UUID]:
     """Always before the membership and in one order, so that two registrars can neither end each other nor wait for each other for ever."""
-    active = Membership.objects.select_for_update().filter(hospital=actor.hospital_id, is_registrar=True, state=Membership.State.ACTIVE)
-    found = {membership.person_id for membership in active.order_by("id")}
+    found = _locked_registrars(actor.hospital_id)
     if actor.person_id not in found:
         raise Unauthenticated("membership.ended", "Your membership has ended.")
     return found
+
+
+def _locked_registrars(hospital_id: UUID) -> set[UUID]:
+    active = Membership.objects.select_for_update().filter(hospital=hospital_id, is_registrar=True, state=Membership.State.ACTIVE)
+    return {membership.person_id for membership in active.order_by("id")}

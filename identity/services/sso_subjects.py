@@ -33,7 +33,7 @@ class Basis:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
-def basis_of_passkey(*, person_id: UUID, hospital_id: UUID, device_id: UUID, former: Actor | None) -> Basis:
+def basis_of_passkey(*, person_id: UUID, hospital_id: UUID, device_id: UUID | None, former: Actor | None) -> Basis:
     """What a verified passkey of this person is worth at this hospital. ``former``: whom the cookie named until now.
 
     Raises:
@@ -94,7 +94,7 @@ def vouch(subject: SsoSubject, *, refresh_token: bytes, label: str) -> None:
     SsoSubject.objects.filter(pk=subject.pk).update(**fields, refresh_token=refresh_token)
 
 
-def _begun_there(subject: SsoSubject, device_id: UUID, former: Actor | None) -> SignIn | None:
+def _begun_there(subject: SsoSubject, device_id: UUID | None, former: Actor | None) -> SignIn | None:
     """The sign-in that this device had until now, if it goes back to the provider: unlocking does not begin a new day."""
     if former is None or former.device_id != device_id:
         return None

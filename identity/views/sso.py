@@ -5,11 +5,15 @@ comes with the app's call and would not with the provider's redirect.
 """
 
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -18,11 +22,12 @@ from backend.parsing import parsed
 from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField
 from identity.models import SsoProvider, SsoSubject
-from identity.services import sso_proofs, sso_providers
+from identity.services import sso_logout, sso_proofs, sso_providers
 from identity.views.strangers import StrangersView
 
 PURPOSES = ["sign-in", "join", "bind"]
 LOGOUT_PATH = "/api/v1/sso/logout"
+LONGEST_FORM = 16_384
 
 
 class StartSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -39,9 +44,9 @@ class ReturnedSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """The query that the provider sent the browser back with."""
 
     state = serializers.CharField(max_length=128)
-    code = serializers.CharField(required=False, default="", max_length=4096)
-    error = serializers.CharField(required=False, default="", max_length=255)
-    iss = serializers.CharField(required=False, default="", max_length=255)
+    code = serializers.CharField(required=False, default="", allow_blank=True, max_length=4096)
+    error = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
+    iss = serializers.CharField(required=False, default="", allow_blank=True, max_length=255)
 
 
 class FinishedSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -168,6 +173,39 @@ class UnbindView(APIView):
         """Undo a connection and end what was signed in by it."""
         sso_providers.unbind(actor=request.actor, person_id=person)
         return Response({"person": str(person)})
+
+
+class FormParser(BaseParser):
+    """The one form that is taken: ``logout_token``, once."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, str]:
+        try:
+            pairs = parse_qsl(stream.read(LONGEST_FORM + 1).decode("ascii"), strict_parsing=True, max_num_fields=8)
+        except ValueError as error:
+            raise ParseError from error
+        if len(dict(pairs)) != len(pairs):
+            raise ParseError
+        return dict(pairs)
+
+
+class LogoutSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    logout_token = serializers.CharField(max_length=LONGEST_FORM)
+
+
+class LogoutView(StrangersView):
+    """``/sso/logout``"""
+
+    # The token's signature says who speaks; there is no cookie, so nothing that another site's page could send along.
+    authentication_classes: list[Any] = []
+    parser_classes = [FormParser]
+
+    @extend_schema(request={FormParser.media_type: LogoutSerializer}, responses={200: None})
+    def post(self, request: Request) -> Response:
+        """A hospital's sign-in service logs somebody out (OpenID Connect Back-Channel Logout 1.0)."""
+        sso_logout.log_out(parsed(LogoutSerializer, request.data)["logout_token"])
+        return Response(status=200)
 
 
 def _settings(provider: SsoProvider | None) -> Response:

@@ -83,6 +83,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "members/<uuid:person>/sso/unbind": {"POST": REGISTRARS},
     V1 + "sso/start": {"POST": ANYONE},
     V1 + "sso/finish": {"POST": ANYONE},
+    V1 + "sso/logout": {"POST": ANYONE},
     V1 + "units": {"POST": REGISTRARS},
     V1 + "roles": {"GET": REGISTRARS, "POST": REGISTRARS},
     V1 + "roles/<uuid:role>/close": {"POST": REGISTRARS},
@@ -170,7 +171,9 @@ VERSIONED = {
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 READ = [route for route, method in CLOSED if method == "GET"]
-UNSAFE = [(route, method) for route, method in CASES if method != "GET"]
+# Signed by whoever calls, and without a cookie: no other site's page could send anything along.
+SIGNED = {V1 + "sso/logout"}
+UNSAFE = [(route, method) for route, method in CASES if method != "GET" and route not in SIGNED]
 ASKED = {
     ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",
     V1 + "audit/timeline": "?request=<uuid:request_id>",

@@ -24,8 +24,8 @@ from audit.tasks import gather_cosignatures, integrate_audit, make_exports
 from beds.models import Alarm, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
-from identity.models import DeviceLink, Duty, DutyRole, Invitation, SignIn, Unit
-from identity.tasks import lay_out_rosters, sign_directory_heads, tell_shift_changes, tidy_up, warn_of_gaps
+from identity.models import DeviceLink, Duty, DutyRole, Invitation, SignIn, SsoSubject, Unit
+from identity.tasks import check_sso_accounts, lay_out_rosters, sign_directory_heads, tell_shift_changes, tidy_up, warn_of_gaps
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -38,6 +38,7 @@ from tests.beds.chains import half_a_minute_passes
 from tests.beds.test_waves import late
 from tests.cast import Night
 from tests.identity.browser import new_token
+from tests.identity.sso import Sso
 from tests.identity.test_hospitals import accepting
 from tests.identity.test_join import INVITED
 from tests.identity.test_rosters import Desk
@@ -131,6 +132,20 @@ def broken_glass(scene: Scene) -> None:
     run_out(broken(scene.night, scene.talk))
 
 
+def refused_account(scene: Scene, **settings: bool) -> None:
+    """Adler's account is disabled at the hospital's provider while she is signed in."""
+    SsoSubject.objects.filter(ended_at=None).update(ended_at=timezone.now())
+    sso, adler = Sso(scene.night), scene.night.adler
+    sso.bind(adler)
+    sso.configure(**settings)
+    sso.provider.control("disable", sub=sso.account_of(adler))
+    SsoSubject.objects.filter(person=adler.id).update(check_at=timezone.now() - timedelta(seconds=1))
+
+
+def refused_for_good(scene: Scene) -> None:
+    refused_account(scene, ends_membership=True)
+
+
 def over(scene: Scene) -> None:
     """A sign-in, a link and an invitation that ended long ago."""
     long_ago = {"expires_at": timezone.now() - timedelta(days=400)}
@@ -168,6 +183,10 @@ PUSHED = {
     "identity_gapwarning": "that the registrars' phones are rung about it; the warning is identity.warn_gap",
     "messaging_receipt": "how far its phones were rung about it; that a person has it is messaging.deliver",
 }
+ASKED = {
+    "identity_ssosubject": "when it is asked about again, and with which token; a refusal is identity.suspend_by_sso",
+    "identity_ssoprovider": "since when it does not answer",
+}
 PROGRESS = {"audit_export": "how far the file is; its beginning, end and loss are events"}
 CLOCK = {
     "audit.tasks.integrate_audit": [Row(integrate_audit, recorded, [])],
@@ -186,6 +205,10 @@ CLOCK = {
         Row(sweep_overdue_requests, heard_alarm, ["beds.alarm_reached: kreis uni"]),
     ],
     "identity.tasks.sign_directory_heads": [Row(sign_directory_heads, stated, [])],
+    "identity.tasks.check_sso_accounts": [
+        Row(check_sso_accounts, refused_account, ["identity.suspend_by_sso: kreis"], ASKED),
+        Row(check_sso_accounts, refused_for_good, ["identity.suspend_by_sso: kreis", "identity.end_member: kreis"], ASKED),
+    ],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
     "identity.tasks.tell_shift_changes": [

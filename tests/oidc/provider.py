@@ -34,7 +34,7 @@ class Provider:
         install()
         client = {"client_secret": SECRET, "redirect_uris": [redirect], "grant_types": ["authorization_code", "refresh_token"]}
         if logout:
-            client |= {"backchannel_logout_uri": logout, "backchannel_logout_session_required": True}
+            client |= {"backchannel_logout_uri": logout}
         given = {"accounts": accounts, "clients": [{"client_id": name, **client} for name in CLIENTS], "port": port}
         npm, environment = npm_command()
         node = npm[0] if len(npm) > 1 else "node"
@@ -54,7 +54,7 @@ class Provider:
                 pipe.close()
 
     def control(self, name: str, **body: str) -> None:
-        """``disable`` and ``enable`` (``sub``), ``logout`` (``sub``, ``sid``, ``client``), ``rotate`` its keys."""
+        """``disable`` and ``enable`` (``sub``), ``logout`` (``sub``, ``client``), ``rotate`` its keys."""
         httpx.post(f"{self.issuer}/control/{name}", json=body, trust_env=False).raise_for_status()
 
     def sign_in(self, address: str, login: str) -> Returned:

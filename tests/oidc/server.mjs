@@ -31,6 +31,8 @@ function newProvider() {
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     ttl: { AccessToken: 60, AuthorizationCode: 60, Grant: 86400, IdToken: 300, Interaction: 600, RefreshToken: 86400, Session: 86400 },
+    // It refuses to call private addresses by itself; here its clients are on loopback.
+    fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     findAccount: (_, sub) => (usable(sub) ? { accountId: sub, claims: () => ({ sub, preferred_username: `${sub}@klinik.example` }) } : undefined),
     // Whoever signs in has agreed: the hospital did so for its staff.
@@ -67,7 +69,7 @@ const CONTROL = {
   disable: ({ sub }) => { accounts.get(sub).isDisabled = true; },
   enable: ({ sub }) => { accounts.get(sub).isDisabled = false; },
   // The provider itself tells the client (Back-Channel Logout 1.0).
-  logout: async ({ sub, sid, client }) => (await provider.Client.find(client)).backchannelLogout(sub, sid),
+  logout: async ({ sub, client }) => (await provider.Client.find(client)).backchannelLogout(sub),
   rotate: () => { provider = newProvider(); },
 };
 

@@ -1,7 +1,11 @@
 """The hospital's own sign-in service."""
 
+from typing import Any
+
 from tests.audit.walk import Attempt, Scene, row
+from tests.cast import Caller
 from tests.identity.sso import Sso, draft, signed
+from tests.oidc.rogue import Rogue
 
 
 @row("GET hospital/sso", "identity.read_sso: kreis")
@@ -56,3 +60,18 @@ def sign_in(scene: Scene) -> Attempt:
     phone = sso.phone_of(adler)
     body = signed(phone, sso.proves(phone, sso.account_of(adler)).json()["challenge"])
     return lambda: phone.post("session", body)
+
+
+@row("POST sso/logout", "identity.log_out_by_sso: kreis")
+def logout(scene: Scene) -> Attempt:
+    rogue = Rogue()
+    rogue.__enter__()
+    sso, adler = Sso(scene.night, rogue), scene.night.adler  # type: ignore[arg-type]
+    sso.bind(adler)
+    token = rogue.logout_token(sso.account_of(adler))
+
+    def send() -> Any:
+        body = f"logout_token={token}"
+        return Caller(None).client.post("/api/v1/sso/logout", data=body, content_type="application/x-www-form-urlencoded")
+
+    return send

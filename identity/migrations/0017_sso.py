@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("identity", "0014_registrar_proposals"),
+        ("identity", "0016_devices_by_passkey"),
     ]
 
     operations = [
