@@ -1,12 +1,17 @@
 """Duty: one holder at a time, always somebody eligible, and the race for it."""
 
+import threading
+import time
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from identity.models import Duty
+from backend.clock import database_now
+from identity.models import Duty, DutyRole
+from identity.services import turns
 from wardline_client.protocol import decode
 from wardline_client.protocol.keys import open_role_seed
 
@@ -74,6 +79,33 @@ def test_of_many_who_take_it_at_once_one_holds_it(night):
         assert str(holders(role)[0]) in winners
         assert {answer.status_code for answer in answers} <= {200, 409}
         assert all(code(answer) == (409, "duty.taken") for answer in answers if answer.status_code != 200)
+
+
+@pytest.mark.race
+def test_who_waited_while_somebody_else_took_it_is_told_and_displaces_nobody(night, role):
+    answers = []
+    waiting = threading.Thread(target=lambda: (answers.append(night.conrad.post(f"duty/{role.id}/take")), connections.close_all()))
+    with transaction.atomic():
+        row = DutyRole.objects.select_related("hospital").select_for_update(of=["self"]).get(pk=role.id)
+        waiting.start()
+        somebody_waits()
+        turns.begin(row, night.adler.id, None, database_now())
+    waiting.join(timeout=20)
+
+    assert code(answers[0]) == (409, "duty.taken")
+    assert holders(role) == [night.adler.id]
+
+
+def somebody_waits() -> None:
+    """Until a statement of another connection waits for a row."""
+    deadline = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT pg_stat_clear_snapshot(), EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone()[1]:
+                return
+            time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 def test_a_retry_takes_it_once(night, role):
