@@ -134,6 +134,11 @@ class Night:
         self.adler.page.get_by_test_id("case").first.click()
         expect(self.adler.page.get_by_test_id("promised")).to_have_attribute("data-state", "confirmed")
         expect(self._candidate("withdrawn")).to_have_count(2)
+        self.adler.tap("steps")
+        held = self.adler.page.locator('[data-testid="step-taken"][data-state="held"]')
+        expect(held).to_contain_text("Brandt, Intensivkoordination")  # the person behind the duty role
+        self.see("who-did-what")
+        self.adler.tap("sheet-close")
         self.adler.tap("identity")
         self.adler.page.get_by_test_id("family").fill(MARKERS["family"])
         self.adler.page.get_by_test_id("given").fill(MARKERS["given"])
