@@ -4,6 +4,7 @@
  * Invariant: no screen fetches, decrypts or stores.
  */
 import type { Audit } from "../sync/audit";
+import type { Emergencies } from "../sync/emergencies";
 import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
 import type { Registry } from "../sync/registry";
@@ -100,6 +101,8 @@ export interface Port {
   readonly audit: Pick<Audit, keyof Audit>;
   /** The own sign-ins; throws while locked. */
   readonly signIns: Pick<SignIns, keyof SignIns>;
+  /** Break-glass; throws while locked. */
+  readonly emergencies: Pick<Emergencies, keyof Emergencies>;
   /** What registrars decide; throws while locked. */
   readonly registry: Pick<Registry, keyof Registry>;
   /** Of the own hospital's duty roles; throws while locked. */

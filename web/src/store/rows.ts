@@ -63,6 +63,8 @@ export interface ConversationRow {
   /** Missing in rows stored before there were any. */
   awaited?: { principal: string; kind: string; hospital: string }[];
   request: string | null;
+  /** Emergency accesses, as the server says; missing in rows stored before there were any. */
+  emergencies?: { id: string; person: string; role: string; reason: string; started_at: string; ends_at: string; ended_at: string | null }[];
   /** Stored here without a gap up to this sequence. */
   have: number;
   /** Read by the person up to this sequence. */

@@ -53,7 +53,10 @@ export interface AuditEvent {
 }
 
 export interface Disclosure extends AuditEvent { recipients: string[]; purpose: string }
-export interface AuditPage<T extends AuditEvent = AuditEvent> { results: T[]; next: number | null }
+/** `is_reviewed`: of an emergency access, whether there is a review of it. */
+export interface Broken extends AuditEvent { is_reviewed: boolean }
+/** `unreviewed`: of emergency accesses, how many in the whole log. */
+export interface AuditPage<T extends AuditEvent = AuditEvent> { results: T[]; next: number | null; unreviewed?: number }
 
 /** What a list of events is about. */
 export type Looked =
@@ -117,7 +120,7 @@ export class Audit {
     this.#hospital = hospital;
   }
 
-  async events(looked: Looked, cursor: number | null = null): Promise<AuditPage<AuditEvent | Disclosure>> {
+  async events(looked: Looked, cursor: number | null = null): Promise<AuditPage<AuditEvent | Disclosure | Broken>> {
     const query = queryOf("filter" in looked ? looked.filter : {});
     if (cursor !== null) query.set("cursor", String(cursor));
     const path = looked.at === "disclosures" ? `disclosures/${looked.request}` : looked.at;

@@ -111,6 +111,7 @@ export class Conversations {
       members: row.members,
       awaited: row.awaited ?? [],
       request: row.request,
+      emergencies: row.emergencies ?? [],
       lastSequence: row.lastSequence,
       lastAt: row.lastAt,
       lastLine: lineOf(view?.body ?? null),

@@ -32,6 +32,7 @@ export class Inbox {
   readonly #events: InboxEvents;
   #syncing: Promise<void> | null = null;
   #isDue = false;
+  #closing: ReturnType<typeof setTimeout> | undefined;
   readonly #filling = new Map<string, Promise<void>>();
 
   constructor(ground: Ground, events: InboxEvents) {
@@ -42,6 +43,7 @@ export class Inbox {
   async load(): Promise<void> {
     for (const row of await this.#ground.store.conversations()) this.rows.set(row.id, row);
     this.#events.changed([...this.rows.keys()]);
+    this.#watchOwnEmergency();
   }
 
   /** One at a time; asked for while it runs, it runs once more. */
@@ -70,8 +72,33 @@ export class Inbox {
     }
     for (const wire of wires) await this.#put(rowOf(wire, this.rows.get(wire.id)));
     this.#events.changed([...gone, ...readable]);
+    this.#watchOwnEmergency();
     const newestFirst = [...this.rows.values()].filter(({ have, lastSequence }) => have < lastSequence).sort(byLatest);
     for (const { id } of newestFirst) await this.fill(id);
+  }
+
+  /** What an emergency access opened is closed at its end also without a network; a sync brings it back if it is readable otherwise. */
+  #watchOwnEmergency(): void {
+    clearTimeout(this.#closing);
+    const me = this.#ground.ring.person;
+    const mine = [...this.rows.values()].flatMap(({ id, emergencies = [] }) =>
+      emergencies.filter(({ person, ended_at }) => person === me && ended_at === null).map(({ ends_at }) => ({ id, at: Date.parse(ends_at) })),
+    );
+    const next = mine.sort((a, b) => a.at - b.at)[0];
+    if (next) this.#closing = setTimeout(() => void this.#closeEmergency(next.id), Math.max(0, next.at - Date.now() - this.clockSkew));
+  }
+
+  async #closeEmergency(id: string): Promise<void> {
+    await this.sync().catch(async (error: unknown) => {
+      ifPassing(error);
+      this.rows.delete(id);
+      await this.#ground.store.dropConversation(id);
+      this.#events.changed([id]);
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.#closing);
   }
 
   async #put(row: ConversationRow): Promise<void> {
@@ -178,7 +205,7 @@ export function byLatest(a: ConversationRow, b: ConversationRow): number {
 }
 
 function rowOf(wire: ConversationWire, known: ConversationRow | undefined): ConversationRow {
-  const { id, kind, epoch, last_sequence, last_at, members, awaited, request } = wire;
+  const { id, kind, epoch, last_sequence, last_at, members, awaited, request, emergencies } = wire;
   const own = { have: 0, read: 0, lastDigest: null, deliveredToOthers: 0 };
   const kept = known && { have: known.have, read: known.read, lastDigest: known.lastDigest, deliveredToOthers: known.deliveredToOthers };
   return {
@@ -187,6 +214,7 @@ function rowOf(wire: ConversationWire, known: ConversationRow | undefined): Conv
     members,
     awaited,
     request,
+    emergencies,
     ...(kept ?? own),
     epoch: Math.max(epoch, known?.epoch ?? 0),
     lastSequence: Math.max(last_sequence, known?.lastSequence ?? 0),

@@ -9,6 +9,7 @@ import { type Api, ApiError } from "./api";
 import { Audit } from "./audit";
 import { Board } from "./board";
 import { Conversations } from "./conversations";
+import { Emergencies } from "./emergencies";
 import { Epochs, type Ground } from "./epochs";
 import { Inbox } from "./inbox";
 import type { Keyring } from "./keyring";
@@ -44,6 +45,7 @@ export class OpenedSession {
   readonly registry: Registry;
   readonly rosters: Rosters;
   readonly signIns: SignIns;
+  readonly emergencies: Emergencies;
   readonly live: Live;
   readonly #shifts: Shifts;
   #directoryAt = 0;
@@ -68,6 +70,7 @@ export class OpenedSession {
     this.signIns = new SignIns(api);
     this.registry = new Registry(api);
     this.rosters = new Rosters(api);
+    this.emergencies = new Emergencies(api, this.inbox);
     this.outbox = new Outbox(api, store, {
       sent: (row, answer) => this.#sent(row, answer),
       changed: (id) => this.conversations.changed(id ? [id] : []),
@@ -86,6 +89,7 @@ export class OpenedSession {
   close(): void {
     this.#shifts.close();
     this.live.close();
+    this.inbox.close();
     this.outbox.close();
   }
 
@@ -148,6 +152,7 @@ export class OpenedSession {
       case "epoch":
         return this.inbox.epochMade(conversation, Number(event["epoch"]));
       case "conversation":
+      case "emergency":
         return this.inbox.sync();
       case "request":
         return Promise.all([this.requests.refresh(), this.inbox.sync()]);

@@ -143,6 +143,17 @@ export interface MessageView {
   problem: string | null;
 }
 
+/** An emergency access to a conversation; over at `ends_at`, or at `ended_at` if somebody ended it earlier. */
+export interface Emergency {
+  id: string;
+  person: string;
+  role: string;
+  reason: string;
+  started_at: string;
+  ends_at: string;
+  ended_at: string | null;
+}
+
 export interface ConversationView {
   id: string;
   kind: "direct" | "case";
@@ -151,6 +162,8 @@ export interface ConversationView {
   awaited: { principal: string; kind: string; hospital: string }[];
   /** The bed request this conversation belongs to. */
   request: string | null;
+  /** Oldest first, past ones too. */
+  emergencies: Emergency[];
   lastSequence: number;
   lastAt: string | null;
   /** The latest message's text or caption; empty until it is opened. */

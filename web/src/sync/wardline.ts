@@ -7,6 +7,7 @@
 import type { IdentityBody, RevocationReason } from "../crypto";
 import { Api, ApiError } from "./api";
 import type { Audit } from "./audit";
+import type { Emergencies } from "./emergencies";
 import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
 import { beginFounding, type Founder, type Founding } from "./founding";
@@ -269,6 +270,11 @@ export class Wardline {
   }
 
   // --- duty, devices, registrar
+
+  /** Throws while locked. */
+  get emergencies(): Emergencies {
+    return this.#in.emergencies;
+  }
 
   /** Throws while locked. */
   get registry(): Registry {

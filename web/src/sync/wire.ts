@@ -1,5 +1,5 @@
 /** The shapes of the API (docs/api-contract.md), as far as the client reads them; binary values are base64url. */
-import type { Category, Gap, Hospital, Turn } from "./types";
+import type { Category, Emergency, Gap, Hospital, Turn } from "./types";
 
 export interface SessionWire {
   person: string | null;
@@ -89,6 +89,7 @@ export interface ConversationWire {
   members: { principal: string; kind: string; hospital: string }[];
   awaited: { principal: string; kind: string; hospital: string }[];
   request: string | null;
+  emergencies: Emergency[];
 }
 
 export interface ConversationDetailWire extends ConversationWire {
