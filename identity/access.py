@@ -13,7 +13,19 @@ from django.utils import timezone
 
 from backend.errors import NotFound
 from identity.actors import Actor
-from identity.models import Device, DeviceLink, DutyRole, Hospital, Membership, Partnership, Person, RegistrarProposal, RoleSeal, SignIn
+from identity.models import (
+    Device,
+    DeviceLink,
+    DutyRole,
+    Hospital,
+    Membership,
+    Partnership,
+    Person,
+    PrincipalKey,
+    RegistrarProposal,
+    RoleSeal,
+    SignIn,
+)
 from identity.models.sso import SsoProvider, SsoSubject
 
 Found = TypeVar("Found")
@@ -127,8 +139,22 @@ def devices_at_own_hospital(actor: Actor, person_id: UUID) -> tuple[Person, list
 
 def membership_at_own_hospital(actor: Actor, person_id: UUID, *, states: Iterable[str]) -> Membership:
     """The membership of a person at the actor's hospital, in one of ``states``, locked until the transaction ends."""
+    return membership_at(actor.hospital_id, person_id, states=states)
+
+
+def membership_at(hospital_id: UUID, person_id: UUID, *, states: Iterable[str]) -> Membership:
+    """The same at a hospital that somebody else than a person speaks for: its sign-on, its roster."""
     found = Membership.objects.select_related("person").select_for_update(of=["self"])
-    return _one(found.filter(person=person_id, hospital=actor.hospital_id, state__in=list(states)).first())
+    return _one(found.filter(person=person_id, hospital=hospital_id, state__in=list(states)).first())
+
+
+def devices_of_who_left(actor: Actor) -> list[Device]:
+    """Devices of former members of the actor's hospital that no statement has ended. One query."""
+    left = Membership.objects.filter(hospital=actor.hospital_id, person=OuterRef("person"), state=Membership.State.ENDED)
+    back = Membership.objects.filter(person=OuterRef("person"), state__in=Membership.OPEN)
+    vouched = PrincipalKey.objects.filter(principal=OuterRef("person"), hospital=actor.hospital_id)
+    devices = Device.objects.filter(Exists(left), ~Exists(back), Exists(vouched), revoked_at=None)
+    return list(devices.order_by("created_at", "id"))
 
 
 def human_member(actor: Actor, person_id: UUID) -> Membership:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from wardline_client.leaving import sign_owed_revocations
 from wardline_client.protocol import (
     Keys,
     Office,
@@ -75,7 +76,23 @@ class Registrar:
         return statement
 
     def end_membership(self, person: UUID) -> None:
+        """End it at the service, then sign that the person's devices are none any more."""
         self.session.api.post(f"members/{person}/end")
+        self.sign_owed_revocations()
+
+    def end_memberships(self, people: Iterable[UUID], *, dry_run: bool = False) -> list[Json]:
+        """Several, each in one act: ``[{person, result: ended ended_before refused, code}]``."""
+        results: list[Json] = self.session.api.post("members/leavers", {"people": list(map(str, people)), "dry_run": dry_run})["results"]
+        if not dry_run:
+            self.sign_owed_revocations()
+        return results
+
+    def sign_owed_revocations(self) -> list[UUID]:
+        """Sign away the devices of all who left, whoever ended their membership; a server that lies cannot keep them alive after that.
+
+        See ``wardline_client.leaving``.
+        """
+        return sign_owed_revocations(self)
 
     def create_role(
         self,

@@ -106,6 +106,17 @@ def read_of_member(*, actor: Actor, person_id: UUID) -> list[Device]:
 
 
 @transaction.atomic
+def read_owed(*, actor: Actor) -> list[Device]:
+    """Devices of those who left that a registrar's client has yet to sign away: without its statement a lying server could go on showing
+    them to other clients as good.
+    """
+    actor.require_registrar()
+    found = access.devices_of_who_left(actor)
+    record(event=Event("identity.read_devices", actor.agent(), [actor.hospital_id], detail={"owed": len(found)}))
+    return found
+
+
+@transaction.atomic
 def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device:
     """Lock a device out for good: by its owner, or by a registrar of the owner's hospital.
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from audit.events import Event
+from audit.events import Agent, Event
 from audit.services import record
 from backend.errors import Conflict, Unauthenticated
 from backend.realtime import ring_after_commit
@@ -56,13 +56,24 @@ def end(*, actor: Actor, person_id: UUID) -> Membership:
         Unauthenticated: the registrar was ended in this very moment.
     """
     actor.require_registrar()
-    registrars = lock_registrars(actor)
-    membership = access.membership_at_own_hospital(actor, person_id, states=Membership.State.values)
+    lock_registrars(actor)
+    return end_membership(hospital_id=actor.hospital_id, person_id=person_id, agent=actor.agent())
+
+
+@transaction.atomic
+def end_membership(*, hospital_id: UUID, person_id: UUID, agent: Agent) -> Membership:
+    """The rule alone, for whoever may say it: a registrar, the hospital's sign-on, its roster; ``agent`` is who does, for the log.
+
+    Raises:
+        NotFound: nobody of this hospital. Conflict: ``member.last_registrar``.
+    """
+    registrars = _registrars(hospital_id)
+    membership = access.membership_at(hospital_id, person_id, states=Membership.State.values)
     if membership.state == Membership.State.ENDED:
         return membership
     if registrars == {person_id}:
         raise Conflict("member.last_registrar", "The hospital would be without a registrar.")
-    leave(membership, agent=actor.agent())
+    leave(membership, agent=agent)
     return membership
 
 

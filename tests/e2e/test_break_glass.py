@@ -13,7 +13,7 @@ from tests.e2e.conftest import Running
 from tests.e2e.test_escalation import NOTE, asks, row
 from tests.e2e.test_screens import violations
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 ANSWER = "Notfallantwort Rhabarbergrütze: bitte sofort losfahren"
 
 

@@ -82,6 +82,16 @@ class Scene:
         for person in Person.objects.filter(memberships__hospital=self.night.kreis.id, sso_subjects=None, kind="human")[:MORE]:
             SsoSubject.objects.create(provider=provider, person=person, subject=str(uuid4()))
 
+    def leavers(self) -> None:
+        """Members who have left, each with a device."""
+        building, place = Building(self.night), self.night.kreis
+        left = [Someone(place, f"Leaver {number}", cookie=new_cookie()) for number in range(MORE)]
+        for one in left:
+            building.member(one)
+        building.save()
+        for one in left:
+            assert self.registrar.post(f"members/{one.id}/end").status_code == 200
+
     def seeds(self) -> None:
         key = PrincipalKey.objects.get(principal=self.registrar.id, replaced_at=None)
         generation = PrincipalKey.objects.filter(principal=self.registrar.id).count()
@@ -263,6 +273,7 @@ LISTS = {
     "duty": Listed(registrar, Scene.people),
     "duty/{role}/seals": Listed(physician, Scene.former_seals),
     "members/{person}/devices": Listed(registrar, Scene.people),
+    "members/owed-revocations": Listed(registrar, Scene.leavers),
     "members/pending": Listed(registrar, Scene.people),
     "partners": Listed(registrar, Scene.hospitals),
     "registrars": Listed(registrar, Scene.registrars),

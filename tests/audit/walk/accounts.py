@@ -325,6 +325,17 @@ def end_registrar(scene: Scene) -> Attempt:
     return lambda: scene.registrar.post(f"registrars/{scene.night.adler.id}/end", body)
 
 
+@row("POST members/leavers", "identity.end_member: kreis")
+def leavers(scene: Scene) -> Attempt:
+    egger = scene.night.egger
+    return lambda: scene.registrar.post("members/leavers", {"people": [egger.id]})
+
+
+@row("GET members/owed-revocations", "identity.read_devices: kreis")
+def owed_revocations(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("members/owed-revocations")
+
+
 @row("GET duty", "identity.read_duty: kreis")
 def duty(scene: Scene) -> Attempt:
     return lambda: scene.night.adler.get("duty")

@@ -4,7 +4,7 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, fingerprint, formatInvitation, formatRecovery, openProfile, profileDigest, random, type RevocationReason,
+  b64u, type Bodies, type Bytes, type Directory, fingerprint, formatInvitation, formatRecovery, openProfile, profileDigest, random, type RevocationReason,
   type StatementKind, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
@@ -164,7 +164,21 @@ export class Office {
 
   async endMembership(person: string): Promise<void> {
     await this.#ground.api.post(`/members/${person}/end`);
+    await this.signOwedRevocations();
     await this.#ground.trust.refresh();
+  }
+
+  /** The devices of those who left, whoever ended their membership: signed away here, so that a server that lies keeps none of them alive. */
+  async signOwedRevocations(): Promise<void> {
+    const { results } = await this.#ground.api.get<Results<{ device: string; person: string }>>("/members/owed-revocations");
+    if (results.length > 0) await this.#ground.trust.learnNew();
+    for (const { device, person } of results) {
+      const owner = ownerOf(this.#ground.trust.directory, device);
+      // Whose it is the directory proves; another's is not signed away at the server's word.
+      if (owner !== person) continue;
+      const path = `/devices/${device}/revoke`;
+      await this.#state(path, "device-revoked", device, { principal: person, reason: "left" }).catch(onlyConflict);
+    }
   }
 
   async #state<K extends StatementKind>(path: string, kind: K, subject: string, body: Bodies[K]): Promise<void> {
@@ -174,4 +188,17 @@ export class Office {
 
 function onlyApi(error: unknown): void {
   if (!(error instanceof ApiError)) throw error;
+}
+
+function ownerOf(directory: Directory, device: string): string | null {
+  try {
+    return directory.deviceEver(device).principal;
+  } catch (error) {
+    return onlyProtocol(error);
+  }
+}
+
+/** Another registrar was quicker. */
+function onlyConflict(error: unknown): void {
+  if (!(error instanceof ApiError) || error.status !== 409) throw error;
 }

@@ -104,6 +104,7 @@ export class OpenedSession {
     if (isDirectoryOld) this.conversations.allChanged();
     if (isDirectoryOld) this.#keepHouse();
     if (isDirectoryOld) this.#renewRoles();
+    if (isDirectoryOld && this.isRegistrar) this.office.signOwedRevocations().catch(onlyApi);
   }
 
   /** Who is eligible may have changed: what is on the screen gets its next epoch, the others when they are opened. */
