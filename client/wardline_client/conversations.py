@@ -227,7 +227,7 @@ class Conversations:
         # What the service says about a message must be what its sender signed.
         if (header.conversation, header.id, header.by, header.role) != (here.id, shown.id, shown.by, shown.role):
             raise ProtocolError("signature.invalid", "not the message it is listed as")
-        verify_message_signature(h, c, s, self.session.device_of(header.device, header.by))
+        verify_message_signature(h, c, s, self.session.device_of(header.device, header.by, header.at))
         if header.epoch not in here.keys:
             self._fetch_epochs(here)
         if header.epoch not in here.keys:
@@ -255,7 +255,7 @@ class Conversations:
         former = here.epoch_digests.get(header.epoch - 1)
         if former and header.prev != former:
             raise ProtocolError("signature.invalid", "epoch does not follow its predecessor")
-        device = self.session.device_of(header.device, header.by)
+        device = self.session.device_of(header.device, header.by, header.at)
         verify_epoch_digest(h, decode(row["wraps_digest"]), decode(row["s"]), device)
         self.session.book.hear(header.heads, header.by)
         recipients = dict(header.to)

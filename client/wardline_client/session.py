@@ -126,8 +126,11 @@ class Session:
             self.take_role_seeds()
         return self.keyring.kem_key(principal, kid) is not None
 
-    def device_of(self, device: UUID, person: UUID) -> bytes:
-        """The proved public key of a person's device, revoked or not: old messages stay readable. Raises ``statement.no_chain``."""
+    def device_of(self, device: UUID, person: UUID, at: datetime) -> bytes:
+        """The proved public key of a device that was a person's when it signed: old messages stay readable, also of one revoked since.
+
+        Raises ``statement.no_chain``, ``statement.revoked``.
+        """
         try:
             found = self.book.directory.device_ever(device)
         except ProtocolError:
@@ -135,4 +138,6 @@ class Session:
             found = self.book.directory.device_ever(device)
         if found.principal != person:
             raise ProtocolError("statement.no_chain", "the device of somebody else")
+        if found.revoked and at >= found.revoked.at:
+            raise ProtocolError("statement.revoked", f"device {device}")
         return found.sign

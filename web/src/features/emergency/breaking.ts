@@ -31,8 +31,8 @@ const REASONS: Record<EmergencyReason, () => string> = {
 export const reasonWord = (code: string): string => (code in REASONS ? REASONS[code as EmergencyReason]() : code);
 
 export function sentence(each: Emergency, now: number): string {
-  const isMine = each.person === model.session.person;
-  const [name, reason] = [isMine ? m.emergency_of_you() : personName(each.person) || m.unknown_person(), reasonWord(each.reason)];
-  if (isRunning(each, now)) return m.emergency_running({ name, reason, time: timeOf(each.started_at) });
-  return m.emergency_past({ name, reason, from: timeOf(each.started_at), to: timeOf(each.ended_at ?? each.ends_at) });
+  const [name, reason] = [personName(each.person) || m.unknown_person(), reasonWord(each.reason)];
+  const [from, to] = [timeOf(each.started_at), timeOf(each.ended_at ?? each.ends_at)];
+  if (isRunning(each, now)) return m.emergency_running({ name, reason, time: from });
+  return each.person === model.session.person ? m.emergency_past_own({ reason, from, to }) : m.emergency_past({ name, reason, from, to });
 }
