@@ -67,7 +67,7 @@ def end_membership(*, hospital_id: UUID, person_id: UUID, agent: Agent) -> Membe
     Raises:
         NotFound: nobody of this hospital. Conflict: ``member.last_registrar``.
     """
-    registrars = _registrars(hospital_id)
+    registrars = _locked_registrars(hospital_id)
     membership = access.membership_at(hospital_id, person_id, states=Membership.State.values)
     if membership.state == Membership.State.ENDED:
         return membership
