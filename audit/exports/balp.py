@@ -65,14 +65,15 @@ _ACTIONS = {
         audit.read_sign_in_failures audit.read_timeline audit.read_witnesses audit.search
         beds.read_beds beds.read_board beds.read_history beds.read_requests beds.read_statistics beds.read_templates
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
-        identity.read_sign_ins identity.read_sso_accounts""",
+        identity.read_sign_ins identity.read_sso_accounts
+        identity.read_partners identity.read_registrars""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.open_figure beds.request
         identity.accept_partner identity.add_archive identity.add_device_by_passkey identity.add_role_history identity.add_unit
         identity.add_wrap identity.appoint_auditor
         identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join
-        identity.link_device
+        identity.link_device identity.propose_registrar
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
@@ -85,9 +86,12 @@ _ACTIONS = {
         identity.change_settings
         identity.claim_link identity.close_role identity.end_duty identity.hand_over_duty identity.import_roster identity.refuse_link
         identity.configure_sso identity.suspend_by_sso identity.take_duty
+        identity.agree_registrar identity.confirm_registrar identity.withdraw_proposal
+        beds.part messaging.close_conversations
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
     Pattern.DELETE: """
         audit.delete_export audit.expire_export beds.delete_template
+        identity.end_partner identity.end_registrar
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
         messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in",

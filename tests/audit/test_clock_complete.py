@@ -262,6 +262,7 @@ def test_without_an_event_the_clock_does_nothing(scene: Scene, watch: Watch, row
         row.task()
     assert watch.without_event(*row.besides) == []
     PendingPush.objects.update(not_before=timezone.now())
+    SsoSubject.objects.filter(ended_at=None).update(check_at=timezone.now())  # its lease is over
     row.task()
 
     told = events_since(since, scene.night)

@@ -29,6 +29,7 @@ LAPSED = ("former_colleague", "revoked_device")
 
 @pytest.fixture(scope="module")
 def night(shared_night: Night) -> Night:
+    shared_night.cast("archive", shared_night.kreis.archive)
     return shared_night
 
 

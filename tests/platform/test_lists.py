@@ -25,7 +25,7 @@ from audit.sequencer import integrate
 from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
-from identity.models import Hospital, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, Unit
+from identity.models import Hospital, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, SignIn, Unit
 from identity.models.sso import SsoProvider, SsoSubject
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
@@ -74,6 +74,12 @@ class Scene:
         for person in Person.objects.exclude(pk__in=proposed).exclude(pk=self.registrar.id)[:MORE]:
             who = {"hospital_id": place.id, "candidate": person, "proposed_by_id": self.registrar.id}
             RegistrarProposal.objects.create(sign_public_key=bytes(32), expires_at=until, **who)
+
+    def sign_ins(self) -> None:
+        """Open sign-ins of the registrar's."""
+        who, ends = self.registrar, timezone.now() + timedelta(hours=1)
+        for _ in range(MORE):
+            SignIn.objects.create(person_id=who.id, device_id=who.device_id, session_digest=uuid4().bytes * 2, expires_at=ends)
 
     def accounts(self) -> None:
         """Members who are connected at the hospital's own sign-in service."""
@@ -269,6 +275,7 @@ LISTS = {
     "conversations/{conversation_id}/epochs": Listed(physician, Scene.epochs),
     "conversations/{conversation_id}/messages": Listed(physician, Scene.messages),
     "devices": Listed(registrar, Scene.people),
+    "sign-ins": Listed(registrar, Scene.sign_ins),
     "directory": Listed(registrar, Scene.people),
     "duty": Listed(registrar, Scene.people),
     "duty/{role}/seals": Listed(physician, Scene.former_seals),

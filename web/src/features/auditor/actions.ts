@@ -7,18 +7,18 @@ export type Part = (typeof PARTS)[number];
 /** Those that a filter offers, by part. */
 export const ACTIONS: Record<Part, readonly string[]> = {
   identity: [
-    "sign_in", "sign_out", "read_sign_ins", "end_sign_in", "end_other_sign_ins", "open_by_passkey", "add_device_by_passkey", "read_passkey_rule", "change_passkey_rule", "come_back", "unlock", "invite", "look_invitation", "join", "approve_member", "end_member", "check_leavers", "offer_link", "look_link", "claim_link", "read_claim", "open_link", "approve_link", "refuse_link", "link_device", "change_idle_lock", "prove_sso", "bind_sso", "unbind_sso", "configure_sso", "end_sso", "suspend_by_sso", "log_out_by_sso", "read_sso", "read_sso_accounts", "offer_recovery", "open_recovery", "recover", "revoke_device", "add_wrap", "statement",
+    "propose_registrar", "confirm_registrar", "agree_registrar", "withdraw_proposal", "end_registrar", "read_registrars", "end_partner", "read_partners", "sign_in", "sign_out", "read_sign_ins", "end_sign_in", "end_other_sign_ins", "open_by_passkey", "add_device_by_passkey", "read_passkey_rule", "change_passkey_rule", "come_back", "unlock", "invite", "look_invitation", "join", "approve_member", "end_member", "check_leavers", "offer_link", "look_link", "claim_link", "read_claim", "open_link", "approve_link", "refuse_link", "link_device", "change_idle_lock", "prove_sso", "bind_sso", "unbind_sso", "configure_sso", "end_sso", "suspend_by_sso", "log_out_by_sso", "read_sso", "read_sso_accounts", "offer_recovery", "open_recovery", "recover", "revoke_device", "add_wrap", "statement",
     "appoint_auditor", "end_auditor", "take_duty", "hand_over_duty", "create_role", "change_role", "close_role", "add_role_history", "add_unit", "accept_partner", "add_archive", "prepare_hospital",
     "look_setup", "set_up_hospital", "change_settings", "begin_duty", "end_duty", "change_roster", "import_roster", "rehearse_roster", "warn_gap", "read_roster", "read_directory", "read_devices", "read_duty", "read_pending", "read_roles", "read_role_seals", "read_settings",
   ],
   beds: [
-    "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
+    "part", "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
     "answer_info", "expire", "give_up", "drop", "escalate", "alarm_failed", "alarm_reached", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
     "delete_template", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
     "read_statistics", "export_statistics",
   ],
   messaging: [
-    "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "store_chunk", "complete_attachment",
+    "close_conversations", "send", "deliver", "acknowledge", "read", "read_keys", "open_image", "create_conversation", "create_epoch", "admit", "announce_attachment", "store_chunk", "complete_attachment",
     "subscribe_push", "end_push", "refused", "break_glass", "end_break_glass",
   ],
   audit: [
