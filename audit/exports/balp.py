@@ -98,7 +98,8 @@ _ACTIONS = {
     Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.log_out_by_sso identity.sign_out",
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",
     Pattern.OPERATION: """
-        api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate identity.rehearse_roster identity.warn_gap
+        api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate
+        identity.check_leavers identity.rehearse_roster identity.warn_gap
         messaging.break_glass messaging.end_break_glass messaging.refused""",
 }
 PATTERNS = {action: pattern for pattern, actions in _ACTIONS.items() for action in actions.split()}
