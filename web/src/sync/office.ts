@@ -8,6 +8,7 @@ import {
   type StatementKind, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
+import { onlyProtocol } from "./trust";
 import type { Ground } from "./epochs";
 import { OfferedLink } from "./linking";
 import { Value } from "./observable";
