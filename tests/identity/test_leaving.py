@@ -32,6 +32,8 @@ from identity.models import (
     RoleSeal,
     SeedWrap,
     SignIn,
+    SsoProvider,
+    SsoSubject,
 )
 from identity.services import members
 from messaging.models import EmergencyAccess, EmergencyInForce, Message, PendingPush, PushSubscription
@@ -66,6 +68,8 @@ DECIDED: dict[str, Ends | str] = {
     "identity.SignIn.device": _open(SignIn, "device__person"),
     "identity.DeviceLink.person": _open(DeviceLink, "person", used_at=None),
     "identity.DeviceLink.created_by": "a colleague's recovery link ends with its maker's office when it is used (``membership_of_link``)",
+    # The account, and the token with which the provider is asked about it.
+    "identity.SsoSubject.person": Ends(lambda one: SsoSubject.objects.filter(~Q(refresh_token=b"") | Q(ended_at=None), person=one)),
     "identity.RoleSeal.person": _open(RoleSeal, "person"),
     "identity.Duty.person": Ends(lambda one: Duty.objects.filter(Q(ended_at=None) | Q(ended_at__gt=timezone.now()), person=one)),
     "identity.Holder.person": Ends(lambda one: Holder.objects.filter(person=one)),
@@ -130,6 +134,8 @@ def busy(night: Night) -> Someone:
     Duty.objects.create(role=other, person_id=dorn.id)
     PushSubscription.objects.create(device_id=dorn.device_id, endpoint=f"https://push.example/{uuid4()}", p256dh="", auth="")
     owe_push([dorn.id], is_urgent=True)
+    provider = SsoProvider.objects.create(hospital_id=night.uni.id, name="Klinik-Konto", client_secret=b"")
+    SsoSubject.objects.create(provider=provider, person_id=dorn.id, subject=str(uuid4()), refresh_token=b"sealed")
     publish(night.uni.id)
     assert dorn.post("audit/exports", {"format": "csv"}).status_code == 202
     return dorn
