@@ -9,6 +9,7 @@ late and not never.
 
 import asyncio
 import logging
+import os
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
@@ -191,7 +192,8 @@ class Hub:
             await asyncio.sleep(RETRY)
 
     async def _subscribed(self) -> None:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True)
+        # By its name an operator finds the process in CLIENT LIST.
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, decode_responses=True, client_name=f"wardline-hub-{os.getpid()}")
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
             is_asked = False

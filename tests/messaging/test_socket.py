@@ -213,7 +213,8 @@ def test_a_frame_that_makes_no_sense_is_answered_and_the_socket_lives(server: Se
 
 def test_a_lost_redis_connection_makes_every_socket_resync(server: Server, night: Night) -> None:
     with opened(server, night.adler) as socket, redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        ours = [each["id"] for each in client.client_list("pubsub") if each["name"] == f"wardline-hub-{server.process.pid}"]
+        assert [client.client_kill_filter(_id=id) for id in ours] == [1], "this server's subscription, and no other's"
         assert read_until(socket, of("resync"))
 
 
