@@ -11,6 +11,7 @@ from tests.e2e.conftest import Running
 from tests.e2e.test_screens import violations
 from wardline_client.account import Account
 from wardline_client.http import Api, ApiError
+from wardline_client.protocol import kid
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 NAME = "Verlegungsdienst"
@@ -109,7 +110,7 @@ def test_who_comes_reads_and_who_goes_does_not(running: Running, colleagues: Col
         if sealed_to(adler, conversation, role) != second:
             break
         vogt.page.wait_for_timeout(100)
-    assert third.generation == 3
+    assert (third.generation, sealed_to(adler, conversation, role)) == (3, kid(third.kem))
     adler.send_text(conversation, AFTER)
     reads(vogt, AFTER)
     vogt.page.get_by_test_id("message-input").fill(ANSWER)
