@@ -26,6 +26,19 @@ def django_db_setup(
         teardown_databases(made, verbosity=request.config.option.verbose)
 
 
+@pytest.fixture(scope="session")
+def counts() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_tried_yet(counts: redis.Redis) -> None:
+    """Limits count by the minute: a test begins with none of what the tests before it tried."""
+    if used := [*counts.scan_iter("wardline:*:throttle:*"), *counts.scan_iter("wardline:*:refused:*")]:
+        counts.delete(*used)
+
+
 @pytest.fixture
 def night(django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     """The people of the night story (``tests/cast.py``)."""

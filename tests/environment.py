@@ -17,3 +17,7 @@ if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
     embedded.start(STATE, is_durable=False)
     # Tests make and empty databases; those of the service's own role connect as it (tests/audit/test_roles.py).
     os.environ["DATABASE_URL"] = os.environ.pop("MIGRATE_DATABASE_URL", os.environ["DATABASE_URL"])
+
+# Each process counts for itself: what strangers tried in another's tests must not keep this one's people out.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["REDIS_URL"] += ("&" if "?" in os.environ["REDIS_URL"] else "?") + f"db={int(worker.removeprefix('gw')) + 1}"

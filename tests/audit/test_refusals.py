@@ -1,14 +1,12 @@
 """Every refusal leaves its event: at every endpoint whoever is refused, before the socket and on it, and for what the state forbids.
 
-Refusals of strangers are counted (``backend.flooding``) and the first of a minute is recorded: every test here counts by itself. The server
-process counts as always, each sign-in and each device apart.
+Of strangers' refusals (``backend.flooding``) the first of a minute is recorded; each test begins to count anew (``nothing_tried_yet``).
 """
 
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.cache.backends.locmem import LocMemCache
 from websockets.exceptions import InvalidStatus
 
 from audit.leaves import OPERATOR
@@ -31,11 +29,6 @@ LAPSED = ("former_colleague", "revoked_device")
 def night(shared_night: Night) -> Night:
     shared_night.cast("archive", shared_night.kreis.archive)
     return shared_night
-
-
-@pytest.fixture(autouse=True)
-def own_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.flooding.cache", LocMemCache(str(uuid4()), {}))
 
 
 def refused(code: str, *, log: Any, action: str = "api.refused") -> Told:
@@ -174,7 +167,6 @@ def test_a_socket_from_a_page_of_another_origin(night: Night, server: Server) ->
 
 
 def test_a_strangers_socket(night: Night) -> None:
-    """In this process, which has a minute of its own."""
     since = last_event()
 
     note_refusal(None, "not_authenticated")

@@ -1,10 +1,8 @@
 """Signing in: passkey, device, and what a thief of either, or of a recording, gets."""
 
 import hashlib
-from uuid import uuid4
 
 import pytest
-from django.core.cache.backends.locmem import LocMemCache
 
 from audit.leaves import OPERATOR
 from identity import throttles
@@ -256,8 +254,6 @@ def test_who_knows_a_passkey_keeps_its_owner_out_from_nowhere(night, phone, monk
 
 def test_refused_attempts_are_in_the_log_and_so_is_the_limit(night, phone, monkeypatch):
     monkeypatch.setattr(throttles.FailureThrottle, "limit", 0)
-    # Of strangers' refusals the first of a minute is recorded: other tests' are not to count here.
-    monkeypatch.setattr("backend.flooding.cache", LocMemCache(str(uuid4()), {}))
     body = phone_assertion_of(phone)
     spoil_passkey(night, phone, body)
     phone.post("session", body)
