@@ -18,7 +18,7 @@ from audit.exports import files
 from audit.models import Export
 from benchmarks.long_log import VERIFY, Done, export, fill, measured
 
-MANY, FEW = int(os.environ.get("WARDLINE_LONG_LOG", "100000")), 2_000
+MANY, FEW = int(os.environ.get("WARDLINE_LONG_LOG", "40000")), 2_000
 MEGABYTE = 1 << 20
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]

@@ -383,7 +383,7 @@ def quietly(blocker):
 
 
 SHORT = settings(max_examples=3, stateful_step_count=20, derandomize=True)
-DEEP = settings(max_examples=15, stateful_step_count=40)
+DEEP = settings(max_examples=10, stateful_step_count=40)
 
 
 @pytest.mark.race
