@@ -66,7 +66,7 @@ _ACTIONS = {
         beds.read_beds beds.read_board beds.read_history beds.read_requests beds.read_statistics beds.read_templates
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
         identity.read_sign_ins identity.read_sso_accounts
-        identity.read_partners identity.read_registrars""",
+        identity.read_invitations identity.read_partners identity.read_registrars""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.open_figure beds.request
@@ -91,7 +91,7 @@ _ACTIONS = {
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
     Pattern.DELETE: """
         audit.delete_export audit.expire_export beds.delete_template
-        identity.end_partner identity.end_registrar
+        identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_invitation
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
         messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in",
@@ -99,7 +99,7 @@ _ACTIONS = {
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",
     Pattern.OPERATION: """
         api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate
-        identity.check_leavers identity.rehearse_roster identity.warn_gap
+        identity.check_invitations identity.check_leavers identity.rehearse_roster identity.warn_gap
         messaging.break_glass messaging.end_break_glass messaging.refused""",
 }
 PATTERNS = {action: pattern for pattern, actions in _ACTIONS.items() for action in actions.split()}

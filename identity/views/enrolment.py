@@ -19,7 +19,7 @@ from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField, SignedSerializer
 from identity.models import SeedWrap
 from identity.services import enrolment as enrolling
-from identity.services import hospitals, invitations
+from identity.services import hospitals, invitations, inviting
 from identity.services.enrolment import Enrolment
 from identity.views.sessions import PublicKeySerializer, SessionSerializer, answer_signed_in
 from identity.views.strangers import StrangersView
@@ -36,6 +36,24 @@ class NewInvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     profession = serializers.ChoiceField(Profession.choices)
     speciality = serializers.ChoiceField(Speciality.choices, required=False, allow_blank=True, default="")
     unit = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+
+
+class InviteeSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    name = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    profession = serializers.CharField()
+    speciality = serializers.CharField(allow_blank=True)
+    unit = serializers.CharField(allow_blank=True)
+
+
+class OpenInvitationSerializer(InviteeSerializer):
+    person = serializers.UUIDField(source="person_id", help_text="The id the new person will have.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class OpenInvitationsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    results = OpenInvitationSerializer(many=True)
 
 
 class InvitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -147,11 +165,16 @@ class InvitationsView(APIView):
 
     permission_classes = [IsRegistrar]
 
+    @extend_schema(responses=OpenInvitationsSerializer)
+    def get(self, request: ActorRequest) -> Response:
+        """Open invitations of the hospital; their links are known to nobody here."""
+        return Response(OpenInvitationsSerializer({"results": inviting.read_open(actor=request.actor)}).data)
+
     @extend_schema(request=NewInvitationSerializer, responses={201: InvitationSerializer})
     def post(self, request: ActorRequest) -> Response:
         """Invite a person. The same Idempotency-Key gives the same token; it is stored nowhere, so this is no ``@idempotent``."""
         who = Profile(**parsed(NewInvitationSerializer, request.data))
-        token, invitation = invitations.invite(actor=request.actor, key=_key(request), who=who)
+        token, invitation = invitations.invite(actor=request.actor, key=idempotency_key(request), who=who)
         return Response(InvitationSerializer({"token": token, "expires_at": invitation.expires_at}).data, status=201)
 
 
@@ -264,7 +287,8 @@ def _enrolment(given: dict[str, Any]) -> Enrolment:
     )
 
 
-def _key(request: Request) -> UUID:
+def idempotency_key(request: Request) -> UUID:
+    """Raises: Invalid: ``idempotency.key_missing``."""
     try:
         return UUID(request.headers["Idempotency-Key"])
     except (KeyError, ValueError):

@@ -33,6 +33,7 @@ from tests.beds.asking import Asked, Ward
 from tests.cast import Building, Night, Someone, new_cookie
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_create_epoch import following, rotate
+from wardline_client.protocol import encode
 
 MORE = 4
 
@@ -57,6 +58,10 @@ class Scene:
             building.lost_phone(self.registrar)
             building.role(place, [self.registrar], name=f"Role {uuid4()}")
         building.save()
+
+    def invitations(self) -> None:
+        sheet = "name,profession\n" + "".join(f"Nurse {uuid4()},nurse\n" for _ in range(MORE))
+        assert self.registrar.post("invitations/bulk", {"sheet": encode(sheet.encode())}).status_code == 201
 
     def hospitals(self) -> None:
         Hospital.objects.bulk_create(Hospital(slug=uuid4().hex, name="Elsewhere", root_public_key=bytes(32)) for _ in range(MORE))
@@ -279,6 +284,7 @@ LISTS = {
     "directory": Listed(registrar, Scene.people),
     "duty": Listed(registrar, Scene.people),
     "duty/{role}/seals": Listed(physician, Scene.former_seals),
+    "invitations": Listed(registrar, Scene.invitations),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/owed-revocations": Listed(registrar, Scene.leavers),
     "members/pending": Listed(registrar, Scene.people),

@@ -54,6 +54,34 @@ def invite(scene: Scene) -> Attempt:
     return lambda: scene.registrar.post("invitations", INVITED)
 
 
+@row("GET invitations", "identity.read_invitations: kreis")
+def open_invitations(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("invitations")
+
+
+@row("POST invitations/check", "identity.check_invitations: kreis")
+def check_sheet(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.post("invitations/check", {"sheet": encode(b"name,profession\nNina,nurse\n")})
+
+
+@row("POST invitations/bulk", "identity.invite: kreis", "identity.invite: kreis")
+def invite_sheet(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.post("invitations/bulk", {"sheet": encode(b"name,profession\nNina,nurse\nNils,nurse\n")})
+
+
+@row("POST invitations/{person}/withdraw", "identity.withdraw_invitation: kreis")
+def withdraw_invitation(scene: Scene) -> Attempt:
+    newcomer = Newcomer(scene.night)
+    return lambda: scene.registrar.post(f"invitations/{newcomer.id}/withdraw")
+
+
+@row("POST members/{person}/reject", "identity.reject_member: kreis", "identity.end_member: kreis")
+def reject_member(scene: Scene) -> Attempt:
+    newcomer = Newcomer(scene.night)
+    newcomer.joins()
+    return lambda: scene.registrar.post(f"members/{newcomer.id}/reject", {"reason": "fingerprint_differs"})
+
+
 @row("POST device-links", "identity.offer_link: kreis")
 def offer_link(scene: Scene) -> Attempt:
     body = {"token": new_token(), "sealed": encode(b"sealed")}

@@ -7,6 +7,7 @@ import type { Audit } from "../sync/audit";
 import type { Emergencies } from "../sync/emergencies";
 import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
+import type { House } from "../sync/house";
 import type { Registry } from "../sync/registry";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
@@ -104,6 +105,7 @@ export interface Port {
   /** Break-glass; throws while locked. */
   readonly emergencies: Pick<Emergencies, keyof Emergencies>;
   /** What registrars decide; throws while locked. */
+  readonly house: Pick<House, keyof House>;
   readonly registry: Pick<Registry, keyof Registry>;
   /** Of the own hospital's duty roles; throws while locked. */
   readonly rosters: Pick<Rosters, keyof Rosters>;

@@ -25,7 +25,7 @@ const SEXES: Words = { female: m.sex_female, male: m.sex_male, other: m.sex_othe
 const TRANSPORTS: Words = { ground: m.transport_ground, air: m.transport_air, own: m.transport_own };
 const REASONS: Words = {
   "no-bed": m.reason_no_bed, "no-staff": m.reason_no_staff, "no-capability": m.reason_no_capability, "wrong-speciality": m.reason_wrong_speciality,
-  diversion: m.reason_diversion, other: m.reason_other, superseded: m.reason_superseded, "cannot-be-asked": m.reason_cannot_be_asked, died: m.reason_died, improved: m.reason_improved,
+  diversion: m.reason_diversion, other: m.reason_other, superseded: m.reason_superseded, "cannot-be-asked": m.reason_cannot_be_asked, "partnership-ended": m.reason_partnership_ended, died: m.reason_died, improved: m.reason_improved,
   "other-hospital-confirmed": m.reason_other_hospital, "transport-impossible": m.reason_transport_impossible,
   "condition-changed": m.reason_condition_changed, unstable: m.reason_unstable, "destination-closed": m.reason_destination_closed,
   lost: m.reason_lost, stolen: m.reason_stolen, replaced: m.reason_replaced, left: m.reason_left,

@@ -61,6 +61,8 @@ export interface ConversationRow {
   lastAt: string | null;
   members: { principal: string; kind: string; hospital: string }[];
   /** Missing in rows stored before there were any. */
+  /** Nobody can write here any more: the partnership has ended. */
+  closedAt?: string | null;
   awaited?: { principal: string; kind: string; hospital: string }[];
   request: string | null;
   /** Emergency accesses, as the server says; missing in rows stored before there were any. */

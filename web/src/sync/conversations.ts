@@ -110,6 +110,7 @@ export class Conversations {
       kind: row.kind,
       members: row.members,
       awaited: row.awaited ?? [],
+      closedAt: row.closedAt ?? null,
       request: row.request,
       emergencies: row.emergencies ?? [],
       lastSequence: row.lastSequence,

@@ -205,7 +205,7 @@ export function byLatest(a: ConversationRow, b: ConversationRow): number {
 }
 
 function rowOf(wire: ConversationWire, known: ConversationRow | undefined): ConversationRow {
-  const { id, kind, epoch, last_sequence, last_at, members, awaited, request, emergencies } = wire;
+  const { id, kind, epoch, last_sequence, last_at, closed_at = null, members, awaited, request, emergencies } = wire;
   const own = { have: 0, read: 0, lastDigest: null, deliveredToOthers: 0 };
   const kept = known && { have: known.have, read: known.read, lastDigest: known.lastDigest, deliveredToOthers: known.deliveredToOthers };
   return {
@@ -213,6 +213,7 @@ function rowOf(wire: ConversationWire, known: ConversationRow | undefined): Conv
     kind,
     members,
     awaited,
+    closedAt: closed_at,
     request,
     emergencies,
     ...(kept ?? own),

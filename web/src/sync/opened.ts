@@ -11,6 +11,7 @@ import { Board } from "./board";
 import { Conversations } from "./conversations";
 import { Emergencies } from "./emergencies";
 import { Epochs, type Ground } from "./epochs";
+import { House } from "./house";
 import { Inbox } from "./inbox";
 import type { Keyring } from "./keyring";
 import { Live, type LiveEvent } from "./live";
@@ -43,6 +44,7 @@ export class OpenedSession {
   readonly numbers: Numbers;
   readonly audit: Audit;
   readonly registry: Registry;
+  readonly house: House;
   readonly rosters: Rosters;
   readonly signIns: SignIns;
   readonly emergencies: Emergencies;
@@ -69,6 +71,7 @@ export class OpenedSession {
     this.audit = new Audit(api, ring.hospital);
     this.signIns = new SignIns(api);
     this.registry = new Registry(api);
+    this.house = new House(this.ground, rootOf(account));
     this.rosters = new Rosters(api);
     this.emergencies = new Emergencies(api, this.inbox);
     this.outbox = new Outbox(api, store, {

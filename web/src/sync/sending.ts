@@ -150,7 +150,7 @@ export function mendedEpoch({ code, body }: ApiError): { recipients?: [string, s
 
 function isDirect(row: ConversationRow, a: string, b: string): boolean {
   const people = row.members.filter(({ kind }) => kind !== "archive").map(({ principal }) => principal);
-  return row.kind === "direct" && people.length === 2 && people.includes(a) && people.includes(b);
+  return row.kind === "direct" && !row.closedAt && people.length === 2 && people.includes(a) && people.includes(b);
 }
 
 function rowOf(id: string, conversation: string, envelope: Envelope, upload: UploadRow | undefined): OutboxRow {

@@ -160,6 +160,8 @@ export interface ConversationView {
   members: { principal: string; kind: string; hospital: string }[];
   /** Sealed to already, and given nothing yet. */
   awaited: { principal: string; kind: string; hospital: string }[];
+  /** Since when nobody can write here any more. */
+  closedAt: string | null;
   /** The bed request this conversation belongs to. */
   request: string | null;
   /** Oldest first, past ones too. */

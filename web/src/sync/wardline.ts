@@ -12,6 +12,7 @@ import { type InvitationLook, lookAtInvitation } from "./enrolment";
 import { Entrance } from "./entrance";
 import { beginFounding, type Founder, type Founding } from "./founding";
 import type { OfferedLink } from "./linking";
+import type { House } from "./house";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "./numbers";
 import { Value } from "./observable";
 import type { Address } from "./office";
@@ -274,6 +275,11 @@ export class Wardline {
   /** Throws while locked. */
   get emergencies(): Emergencies {
     return this.#in.emergencies;
+  }
+
+  /** Throws while locked. */
+  get house(): House {
+    return this.#in.house;
   }
 
   /** Throws while locked. */

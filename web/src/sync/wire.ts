@@ -86,6 +86,7 @@ export interface ConversationWire {
   last_sequence: number;
   delivered_sequence: number;
   last_at: string | null;
+  closed_at?: string | null;
   members: { principal: string; kind: string; hospital: string }[];
   awaited: { principal: string; kind: string; hospital: string }[];
   request: string | null;
