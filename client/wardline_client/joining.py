@@ -12,7 +12,7 @@ from uuid import UUID
 from wardline_client.authenticator import SoftwareAuthenticator, prf_output, with_prf, without_prf_results
 from wardline_client.http import Api
 from wardline_client.keyring import Keyring
-from wardline_client.protocol import DeviceKey, Profile, Statement, decode, encode, sha256
+from wardline_client.protocol import DeviceKey, Profile, ProtocolError, Statement, decode, encode, sha256
 from wardline_client.protocol.keys import PrincipalKeys, format_recovery_code, new_seed, unwrap_seed, wrap_seed
 from wardline_client.protocol.links import (
     LinkPayload,
@@ -44,6 +44,8 @@ def join(api: Api, link: str, authenticator: SoftwareAuthenticator, *, label: st
     token, root = parse_invitation(link)
     api.get("session")
     invited = api.post("invitations/look", {"token": token})
+    if decode(invited["root"]) != root:
+        raise ProtocolError("statement.no_chain", "the invitation is of another hospital's root")
     keyring = Keyring(
         person=UUID(invited["person"]),
         hospital=UUID(invited["hospital"]["id"]),

@@ -83,6 +83,7 @@ class LookedInvitationSerializer(serializers.Serializer):  # type: ignore[type-a
     speciality = serializers.CharField(allow_blank=True)
     unit = serializers.CharField(allow_blank=True)
     person = serializers.UUIDField(help_text="The id the new person will have.")
+    root = Base64UrlField(source="hospital.root_public_key")  # type: ignore[assignment]
     sso = OfferedSsoSerializer(allow_null=True, help_text="The hospital's own sign-in service, to go to before joining.")
 
 

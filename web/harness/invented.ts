@@ -231,7 +231,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
     messages: (conversation) => new Cell(isEmpty ? [] : messages(conversation, me)),
     refresh: async () => undefined, start: async () => undefined,
-    lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", person: "p-new", sso: null }; },
+    lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", root: "", person: "p-new", sso: null }; },
     returnedFor: null, leaveFor: done, comeBack: async () => ({ purpose: "sign-in", label: "" }),
     join: async () => { await done(); session.set({ ...session.value, phase: "pending" }); return { recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", fingerprint: FINGERPRINT }; },
     beginFounding: async () => { await done(); return { token: "t", hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, person: "p-new", root: new Uint8Array(16), rootCode: "3NZ8P-7K2QM-BH5RD-9XW4T-FVJ6C1", rootFingerprint: FINGERPRINT, recovery: new Uint8Array(16), recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1" }; },

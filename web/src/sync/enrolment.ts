@@ -16,6 +16,8 @@ import type { SessionWire } from "./wire";
 export interface InvitationLook extends Profile {
   hospital: { id: string; name: string };
   person: string;
+  /** As the server has it. */
+  root: string;
   /** Where the hospital has its own sign-in service. */
   sso: { name: string; is_required: boolean } | null;
 }
@@ -40,9 +42,12 @@ interface WrapWire { kind: "passkey" | "device" | "recovery"; wrap: string; shar
 export interface Belonging { person: string; hospital: string; seed: Bytes; keys: PrincipalKeys }
 
 export async function lookAtInvitation(api: Api, address: string): Promise<InvitationLook> {
-  const { token } = parseLinkOf("join", address);
+  const { token, value: root } = parseLinkOf("join", address);
   await api.get("/session");
-  return api.post<InvitationLook>("/invitations/look", { token });
+  const look = await api.post<InvitationLook>("/invitations/look", { token });
+  // A code that was tampered with, or a server that is about to show us another hospital: nobody joins either.
+  if (look.root !== b64u(root)) throw new ProtocolError("statement.no_chain", "another root");
+  return look;
 }
 
 export async function join(api: Api, address: string, label: string): Promise<Enrolled> {

@@ -60,7 +60,7 @@ export class OpenedSession {
     const rolesHeld = () => this.office.rolesHeld();
     const outbox = () => this.outbox;
     this.inbox = new Inbox(this.ground, { changed: (ids) => this.conversations.changed(ids) });
-    this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld);
+    this.sending = new Sending(this.ground, epochs, this.inbox, outbox, rolesHeld, (conversation) => this.requests.isPromised(conversation));
     this.conversations = new Conversations(this.ground, this.inbox, outbox, new Reading(this.ground, epochs), (id) => this.#opened(id));
     const now = () => Date.now() + this.inbox.clockSkew;
     this.board = new Board(this.ground, now);

@@ -172,6 +172,12 @@ export class Requests {
     return { offer: await this.promises.offer(this.#shown(candidate).request, candidate, role ?? candidate.role, bed) };
   }
 
+  /** Whether a bed was promised in this conversation and the patient has not arrived. */
+  isPromised(conversation: string): boolean {
+    const here = this.open.value.flatMap(({ candidates }) => candidates).filter((each) => each.conversation === conversation);
+    return here.some(({ state }) => state === "confirmed" || state === "transport-arranged" || state === "in-transit");
+  }
+
   #shown({ id }: Candidate): { request: BedRequest; candidate: Candidate } {
     for (const request of this.open.value) {
       const candidate = request.candidates.find((each) => each.id === id);

@@ -38,18 +38,24 @@ export class Sending {
   readonly #outbox: () => Outbox;
   readonly #rolesHeld: () => readonly string[];
   readonly #keptAt = new Map<string, number>();
+  readonly #isPromised: (conversation: string) => boolean;
 
-  constructor(ground: Ground, epochs: Epochs, inbox: Inbox, outbox: () => Outbox, rolesHeld: () => readonly string[]) {
+  constructor(ground: Ground, epochs: Epochs, inbox: Inbox, outbox: () => Outbox, rolesHeld: () => readonly string[], isPromised: (conversation: string) => boolean) {
     this.#ground = ground;
     this.#epochs = epochs;
     this.#inbox = inbox;
     this.#outbox = outbox;
     this.#rolesHeld = rolesHeld;
+    this.#isPromised = isPromised;
   }
 
   /** Returns the id of the message once it is safe in the outbox. */
   async send(conversation: string, body: KnownBody, options: SendOptions, upload?: UploadRow): Promise<string> {
     const row = this.#row(conversation);
+    // The key at hand is theirs, too: where our hospital has ended a partnership nothing more is sealed, whatever the server says; but for
+    // a transfer that was promised before.
+    const isOver = row.members.some(({ hospital }) => !this.#ground.trust.directory.isTrusted(hospital));
+    if (row.closedAt || (isOver && !this.#isPromised(conversation))) throw new ApiError(409, { code: "conversation.closed", detail: "" });
     const id = crypto.randomUUID();
     const attachments: AttachmentReference[] = upload ? [[upload.id, unb64u(upload.sha256), upload.size]] : [];
     const place = { conversation, epoch: row.epoch, prev: row.lastDigest };
