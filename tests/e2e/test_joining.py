@@ -1,14 +1,19 @@
 """A new colleague joins by invitation, a registrar compares the fingerprint and approves, and duty changes hands."""
 
+import io
 import re
 
+import psycopg
 import pytest
-from playwright.sync_api import Locator, expect
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Locator, Route, expect
 
 from demo.cast import ICU
 from tests.e2e.browser import Phone, Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
+from wardline_client.protocol import encode
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -51,6 +56,93 @@ def test_a_newcomer_waits_until_the_registrar_has_compared_and_approved(running:
     if newcomer.page.get_by_test_id("unlock").is_visible():
         newcomer.tap("unlock-button")
     expect(newcomer.page.get_by_test_id("home")).to_be_visible()
+
+
+def read_code(phone: Phone) -> str:
+    """What a camera would read off this phone's screen."""
+    picture = Image.open(io.BytesIO(phone.page.screenshot()))
+    [code] = zxingcpp.read_barcodes(picture)
+    return str(code.text)
+
+
+def invited_on_screen(running: Running, colleagues: Colleagues, phones: Phones, name: str) -> tuple[Phone, str]:
+    """A registrar's phone that shows the invitation's code; the address it says."""
+    registrar = phones.linked("registrar", colleagues.link("registrar-hohenfeld"))
+    registrar.page.goto(f"{running.address}/#/registrar")
+    registrar.tap("invite")
+    registrar.page.get_by_test_id("invite-title").fill("Dr. med.")
+    registrar.page.get_by_test_id("invite-name").fill(name)
+    registrar.page.get_by_test_id("invite-speciality").select_option("cardiology")
+    registrar.page.get_by_test_id("invite-unit").fill("ITS 2")
+    registrar.tap("invite-make")
+    registrar.page.get_by_test_id("qr").scroll_into_view_if_needed()
+    registrar.see("invite-qr")
+    return registrar, read_code(registrar)
+
+
+def test_join_by_qr(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    """The newcomer's camera reads the registrar's screen; what was verified is what colleagues find."""
+    registrar, read = invited_on_screen(running, colleagues, phones, "Carla Cordes")
+    assert read == registrar.page.get_by_test_id("link-address").inner_text()
+    newcomer = phones.empty("cordes")
+    newcomer.page.goto(read)
+    expect(newcomer.page.get_by_text("Kardiologie")).to_be_visible()
+    fingerprint = join(newcomer, read)
+
+    registrar.tap("sheet-close")
+    registrar.page.get_by_test_id("pending-member").filter(has_text="Cordes").click()
+    expect(registrar.page.get_by_test_id("verified")).to_contain_text("Kardiologie")
+    expect(registrar.page.get_by_test_id("verified")).to_contain_text("ITS 2")
+    assert registrar.page.get_by_test_id("fingerprint").inner_text() == fingerprint
+    registrar.see("approve-speciality")
+    registrar.tap("compared")
+    registrar.tap("approve")
+    expect(newcomer.page.get_by_test_id("home").or_(newcomer.page.get_by_test_id("unlock"))).to_be_visible()
+
+    registrar.page.goto(f"{running.address}/#/people")
+    registrar.page.get_by_test_id("people-search").fill("kardiologie")
+    expect(registrar.page.get_by_test_id("person").filter(has_text="Carla Cordes")).to_be_visible()
+    late = phones.empty("late")
+    late.page.goto(read)
+    expect(late.page.get_by_test_id("problem")).to_be_visible()
+    expect(late.page.get_by_test_id("join-button")).to_have_count(0)
+
+
+def test_a_code_that_expired_lets_nobody_in(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    _, read = invited_on_screen(running, colleagues, phones, "Emil Ewald")
+    with psycopg.connect(running.database_url, autocommit=True) as database:
+        database.execute("UPDATE identity_invitation SET expires_at = now() WHERE name = 'Emil Ewald'")
+
+    newcomer = phones.empty("ewald")
+    newcomer.page.goto(read)
+
+    expect(newcomer.page.get_by_test_id("problem")).to_have_attribute("data-code", "invitation.expired")
+    expect(newcomer.page.get_by_test_id("join-button")).to_have_count(0)
+
+
+def test_a_code_with_another_root_is_refused_by_the_phone(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    """The code was tampered with, or the server shows another hospital than the registrar's: nobody joins either."""
+    _, read = invited_on_screen(running, colleagues, phones, "Rosa Roth")
+    start, _, root = read.rpartition(".")
+    other = colleagues.registrar("seeburg").session.keyring.root
+    assert encode(other) != root
+
+    swapped = phones.empty("swapped")
+    swapped.page.goto(f"{start}.{encode(other)}")
+    expect(swapped.page.get_by_test_id("problem")).to_have_attribute("data-code", "statement.no_chain")
+    expect(swapped.page.get_by_test_id("join-button")).to_have_count(0)
+    swapped.see("join-other-root")
+
+    lied_to = phones.empty("lied to")
+
+    def lie(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"root": encode(other)})
+
+    lied_to.page.route("**/api/v1/invitations/look", lie)
+    lied_to.page.goto(read)
+    expect(lied_to.page.get_by_test_id("problem")).to_have_attribute("data-code", "statement.no_chain")
+    expect(lied_to.page.get_by_test_id("join-button")).to_have_count(0)
 
 
 def test_an_invitation_works_once(running: Running, colleagues: Colleagues, phones: Phones) -> None:
