@@ -67,8 +67,8 @@ def approve(registrar, newcomer, statement):
 
 def test_an_invitation_shows_who_is_meant(night, newcomer):
     place = {"id": str(night.kreis.id), "name": "Klinikum kreis"}
-    shown = {**INVITED, "hospital": place, "person": newcomer.id, "root": encode(night.kreis.root.public), "sso": None}
-    assert newcomer.looked == shown
+    expected = {**INVITED, "hospital": place, "person": newcomer.id, "root": encode(night.kreis.root.public), "sso": None}
+    assert newcomer.looked == expected
 
 
 def test_joins_waits_and_is_approved(night, newcomer):
