@@ -3,7 +3,7 @@ import type { Audit, AuditEvent, AuditExport } from "../src/sync/audit";
 import type { RequestTemplate, Statistics, StatisticsQuery, StatisticsTotal } from "../src/sync/numbers";
 import type { Port } from "../src/features/port";
 import type {
-  Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain,
+  Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain, LogView,
   MessageView, PendingMember, Phase, Readable, SessionState, Settings,
 } from "../src/sync/types";
 
@@ -30,7 +30,11 @@ const HOSPITALS = [
   ["nord", "St.-Anna-Krankenhaus Nord", "Nordhausen"], ["sued", "Klinik Süd", "Südlingen"],
 ] as const;
 
-function directory(): DirectoryView {
+const TROUBLE: LogView["trouble"] = {
+  code: "directory.withheld", by: "p-brandt", mine: { size: 411, digits: "77013 26480 91152 08846 33907 51274" }, shown: { size: 412, digits: FINGERPRINT },
+};
+
+function directory(query: URLSearchParams): DirectoryView {
   const person = (id: string, hospital: string, name: string, profession = "physician", unit = "", speciality = profession === "physician" ? "anaesthesia" : "") => ({
     id, hospital, kind: "human" as const, isRegistrar: id === "p-reg", name, title: profession === "physician" ? "Dr." : "", profession, speciality, unit, isProved: true, fingerprint: FINGERPRINT,
   });
@@ -47,8 +51,8 @@ function directory(): DirectoryView {
       id: `r-${id}`, hospital: id, unit: null, name: id === "adler" ? "Oberarzt Hintergrund" : "Intensivkoordination", categories: id === "uk" ? ["icu-high", "icu-low", "imc"] : [], isProved: true,
       eligible: ["p-adler", "p-weber", "p-brandt", "p-celik"], onDuty: { person: null, since: minutesAgo(300), until: inMinutes(200) },
     }))),
-    logs: HOSPITALS.map(([hospital]) => ({ hospital, size: 412, digits: FINGERPRINT, signedSize: 412, trouble: null, warnings: [] })),
-    aboutMe: [],
+    logs: HOSPITALS.map(([hospital]) => ({ hospital, size: 412, digits: FINGERPRINT, rootDigits: FINGERPRINT, signedSize: 412, trouble: hospital === query.get("troubled") ? TROUBLE : null, warnings: [] })),
+    aboutMe: query.get("aboutMe") ? [{ digest: "d", kind: "device", device: "d3", at: minutesAgo(30) }] : [],
   };
 }
 
@@ -225,7 +229,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     decline: { state: "declined", actions: [] }, confirm: { state: "confirmed", actions: ["arrange-transport", "withdraw"] }, "arrange-transport": { state: "transport-arranged", actions: ["depart", "withdraw"] }, depart: { state: "in-transit", actions: ["divert"] },
   };
   return {
-    session, connection: new Cell((query.get("connection") ?? "live") as "live"), waiting: new Cell(Number(query.get("waiting") ?? 0)), directory: new Cell(directory()), clockSkew: 0,
+    session, connection: new Cell((query.get("connection") ?? "live") as "live"), waiting: new Cell(Number(query.get("waiting") ?? 0)), directory: new Cell(directory(query)), clockSkew: 0,
     conversations: new Cell(isEmpty ? [] : conversations(side === "registrar" ? "destination" : side)), requests: requestsCell, board: boardCell, duty,
     pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", fingerprint: FINGERPRINT }] : []),
     devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
@@ -236,7 +240,7 @@ export function inventedWardline(query: URLSearchParams): Port {
     join: async () => { await done(); session.set({ ...session.value, phase: "pending" }); return { recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", fingerprint: FINGERPRINT }; },
     beginFounding: async () => { await done(); return { token: "t", hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, person: "p-new", root: new Uint8Array(16), rootCode: "3NZ8P-7K2QM-BH5RD-9XW4T-FVJ6C1", rootFingerprint: FINGERPRINT, recovery: new Uint8Array(16), recoveryCode: "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1" }; },
     found: done, answerLink: async () => done, addByPasskey: done, unlock: done, recover: done, lock: () => session.set({ ...session.value, phase: "locked" }), signOut: done, wipe: done,
-    makeLink: async () => ({ address: `${location.origin}/#/link/mJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Zx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(10), look: async () => null, approve: done, refuse: done }),
+    makeLink: async () => ({ address: `${location.origin}/#/link/mJ3n0b9cH4xk0Zr1yQ7vT2wLs8dPq5aE6uGfKiNoRtY.Zx1cV2bN3mA4sD5fG6hJ7kL8qW9eR0tY1uI2oP3aS4d`, expiresAt: inMinutes(10), look: async () => null, approve: done, refuse: done }), acceptDirectory: done, dismissAboutMe: done,
     sendText: async () => { await done(); return "m"; }, sendImage: async () => { await done(); return "m"; }, sendIdentity: async () => { await done(); return "m"; },
     openImage: async () => {
       const canvas = new OffscreenCanvas(900, 1200);

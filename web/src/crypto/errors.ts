@@ -28,3 +28,9 @@ export class ProtocolError extends Error {
     this.code = code;
   }
 }
+
+/** Lets a refusal by the protocol be null, and any other error be an error. */
+export function onlyProtocol(error: unknown): null {
+  if (error instanceof ProtocolError) return null;
+  throw error;
+}

@@ -6,7 +6,7 @@
  * troubles nobody.
  */
 import { type Bytes, b64u, equal, unb64u } from "./encoding";
-import { ProtocolError } from "./errors";
+import { onlyProtocol, ProtocolError } from "./errors";
 import { type LogKey, parseNote, type SignedHead, verifyHead } from "./notes";
 import { Tree } from "./tree";
 
@@ -280,8 +280,3 @@ const keptHead = ({ size, root }: Head): Kept<Head> => ({ size, root: b64u(root)
 const keptSigned = ({ hospital, size, root, signature }: SignedHead): Kept<SignedHead> => ({ hospital, size, root: b64u(root), signature: b64u(signature) });
 const headFrom = ({ size, root }: Kept<Head>): Head => ({ size, root: unb64u(root) });
 const signedFrom = ({ hospital, size, root, signature }: Kept<SignedHead>): SignedHead => ({ hospital, size, root: unb64u(root), signature: unb64u(signature) });
-
-function onlyProtocol(error: unknown): null {
-  if (error instanceof ProtocolError) return null;
-  throw error;
-}

@@ -110,6 +110,8 @@ export interface Port {
   /** Of the own hospital's duty roles; throws while locked. */
   readonly rosters: Pick<Rosters, keyof Rosters>;
 
+  acceptDirectory(hospital: string): Promise<unknown>;
+  dismissAboutMe(): Promise<unknown>;
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;
   roles(): Promise<Pick<Roles, keyof Roles>>;

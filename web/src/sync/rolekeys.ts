@@ -4,11 +4,10 @@
  * Invariant: a seed is held only if its public key was stated by a registrar. Whatever does not open costs that role's older conversations,
  * never the list of duties.
  */
-import { b64u, sealHistory, unb64u } from "../crypto";
+import { b64u, onlyProtocol, sealHistory, unb64u } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
 import { generationsOf } from "./keyring";
-import { onlyProtocol } from "./trust";
 import type { DutyWire, Results } from "./wire";
 
 interface FormerSeal { generation: number; sealed: string }

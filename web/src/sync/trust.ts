@@ -5,7 +5,7 @@
  * nothing is sealed to it. Nor is anything sealed to a hospital whose log of statements does not fit what was seen of it before.
  */
 import {
-  b64u, type Bytes, type Device, Directory, equal, fingerprint, keyId, leafHash, openProfile, parseStatement, type Profile, ProtocolError, type Recipient,
+  b64u, type Bytes, type Device, Directory, equal, fingerprint, keyId, leafHash, onlyProtocol, openProfile, parseStatement, type Profile, ProtocolError, type Recipient,
   type SignedHead, type SignedStatement, type Statement, unb64u, Watching,
 } from "../crypto";
 import type { LocalStore, StatementRow } from "../store";
@@ -111,7 +111,7 @@ export class Trust {
   }
 
   async #shownLogs(): Promise<Pick<DirectoryView, "logs" | "aboutMe">> {
-    return { logs: await shownLogs(this.watching), aboutMe: this.#aboutMe };
+    return { logs: await shownLogs(this.watching, this.directory), aboutMe: this.#aboutMe };
   }
 
   /** What somebody one talks with has verified. Never awaited: a message is read whatever comes of it. */
@@ -278,10 +278,4 @@ async function rowOf({ order, hospital, place, h, s, leaf }: StatementWire): Pro
 
 function onlyApi(error: unknown): void {
   if (!(error instanceof ApiError)) throw error;
-}
-
-/** Lets a refusal by the protocol be null, and any other error be an error. */
-export function onlyProtocol(error: unknown): null {
-  if (error instanceof ProtocolError) return null;
-  throw error;
 }

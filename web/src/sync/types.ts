@@ -101,6 +101,8 @@ export interface HeadView { size: number; digits: string }
 
 export interface LogView extends HeadView {
   hospital: string;
+  /** Of the hospital's root key; null where none is proved. */
+  rootDigits: string | null;
   /** Up to where the service has signed it. */
   signedSize: number;
   /** Nothing is sealed to this hospital: it does not fit. `by` was shown `shown`; null: it is what the service shows here. */

@@ -297,6 +297,15 @@ export class Wardline {
     return this.#in.signIns;
   }
 
+  /** Two people have compared, or a registrar has explained: what the service shows of this hospital now is believed. */
+  async acceptDirectory(hospital: string): Promise<void> {
+    return this.#in.ground.trust.accept(hospital);
+  }
+
+  async dismissAboutMe(): Promise<void> {
+    return this.#in.ground.trust.dismissAboutMe();
+  }
+
   async takeDuty(role: string, until?: string): Promise<void> {
     return this.#in.office.takeDuty(role, until);
   }
