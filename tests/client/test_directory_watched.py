@@ -59,21 +59,20 @@ def test_what_everybody_is_shown_fits(two, mitte, nord):
 
 
 def test_a_substituted_key_is_refused(two, monkeypatch):
+    """To a device that has seen nothing yet: only the signatures tell."""
     adler, brandt = two
-    mine = adler.session.book.directory.latest("member", adler.person)
+    theirs, mine = brandt.session.keyring.keys.kem.public, adler.session.keyring.keys.kem.public
+    fresh = Account.load(adler.api, adler.session.keyring.dump())
 
-    def put_mine(row):
-        """Adler's own statement where Brandt's was: properly signed, and about somebody else."""
-        is_theirs = row["h"] and parse_statement(decode(row["h"]), decode(row["s"])).digest == theirs.digest
-        return {**row, "h": encode(mine.h), "s": encode(mine.s)} if is_theirs else row
+    def forged(row):
+        return {**row, "h": encode(decode(row["h"]).replace(encode(theirs).encode(), encode(mine).encode()))} if row["h"] else row
 
-    theirs = adler.session.book.directory.latest("member", brandt.person)
-    again = restarted(adler)
-    Liar(again, monkeypatch).change = put_mine
-    again.session.book.refresh()
+    Liar(fresh, monkeypatch).change = forged
+    fresh.session.book.refresh()
 
+    assert fresh.session.book.recipient(adler.person).kem == mine
     with pytest.raises(ProtocolError, match=r"statement\.no_chain"):
-        again.session.book.recipient(brandt.person)
+        fresh.session.book.recipient(brandt.person)
 
 
 def test_a_statement_in_anothers_place_is_shown_as_another_directory(two, monkeypatch):

@@ -93,7 +93,8 @@ describe("a directory everybody is shown", () => {
 });
 
 describe("a service that lies", () => {
-  test("substitutes a key: another's statement in its place is another directory", async () => {
+  test.each([true, false])("substitutes a key: another's statement in its place is another directory; with a signed head: %s", async (isSigning) => {
+    world.isSigning = isSigning;
     const stranger = await principalKeys(random(32));
     const forged = world.statements.map((statement) => ({ ...statement }));
     const place = forged.findIndex(({ h }) => new TextDecoder().decode(unb64u(h)).includes(`"kind":"member","hospital":"${world.hospital}","subject":"${brandt.id}"`));
@@ -111,7 +112,8 @@ describe("a service that lies", () => {
     await expect(adlers.sending.startDirect(brandt.id)).rejects.toMatchObject({ code: "directory.split" });
   });
 
-  test("sets the directory back: refused, with both heads, and after a restart too", async () => {
+  test.each([true, false])("sets the directory back: refused, with both heads, and after a restart too; with a signed head: %s", async (isSigning) => {
+    world.isSigning = isSigning;
     const known = log(adlers);
     world.shows = (all) => all.slice(0, -1);
     await (await restarted()).refreshDirectory();
