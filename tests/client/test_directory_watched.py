@@ -75,8 +75,15 @@ def test_a_substituted_key_is_refused(two, monkeypatch):
         fresh.session.book.recipient(brandt.person)
 
 
-def test_a_statement_in_anothers_place_is_shown_as_another_directory(two, monkeypatch):
+@pytest.mark.parametrize("is_signing", [True, False])
+def test_a_statement_in_anothers_place_is_shown_as_another_directory(two, monkeypatch, is_signing):
+    """Also to a device that goes on where it was, and also without a head that says so."""
     adler, brandt = two
+    liar = Liar(adler, monkeypatch)
+    liar.change, liar.is_signing = lambda row: {**row, "s": encode(bytes(64))} if kind_of(row) == "device" else row, is_signing
+    adler.session.book._learn(0, hospital(brandt))
+    assert trouble(adler, hospital(brandt)).code == "directory.split"
+
     again = restarted(adler)
     liar = Liar(again, monkeypatch)
     liar.change = lambda row: {**row, "s": encode(bytes(64))} if kind_of(row) == "device" else row
@@ -87,13 +94,14 @@ def test_a_statement_in_anothers_place_is_shown_as_another_directory(two, monkey
         again.session.book.recipient(brandt.person)
 
 
-def test_a_directory_that_was_rolled_back_is_refused_with_both_heads(two, nord, monkeypatch):
+@pytest.mark.parametrize("is_signing", [True, False])
+def test_a_directory_that_was_rolled_back_is_refused_with_both_heads(two, nord, monkeypatch, is_signing):
     adler, brandt = two
     known = adler.session.book.watching.log(hospital(brandt)).head
     again = restarted(adler)
     liar = Liar(again, monkeypatch)
     last = max(row["order"] for row in adler.api.get("statements", after=0)["results"] if row["hospital"] == str(hospital(brandt)))
-    liar.keep = lambda row: row["order"] != last
+    liar.keep, liar.is_signing = lambda row: row["order"] != last, is_signing
     again.session.book.refresh()
 
     found = trouble(again, hospital(brandt))

@@ -82,8 +82,9 @@ def test_a_statement_grows_the_log_and_the_audit_log_says_to_what(night):
     tree = tree_shown(page(night.adler), night.kreis.id)
 
     leaves = [json.loads(bytes(leaf)) for leaf in Recorded.objects.order_by("-id").values_list("leaf", flat=True)[:10]]
-    (event,) = [leaf for leaf in leaves if leaf["action"] == "identity.statement"]
-    assert event["detail"] == {"kind": "partner", "size": len(tree), "root": tree.root.hex()}
+    newest = next(leaf for leaf in leaves if leaf["action"] == "identity.statement")
+    assert newest["hospitals"] == [str(night.kreis.id)]
+    assert newest["detail"] == {"kind": "partner", "size": len(tree), "root": tree.root.hex()}
 
 
 def test_signing_again_signs_what_has_grown_and_nothing_else(night):

@@ -4,8 +4,8 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, type Directory, fingerprint, formatInvitation, formatRecovery, openProfile, profileDigest, random, type RevocationReason,
-  type StatementKind, unb64u,
+  b64u, type Bodies, type Bytes, type Directory, fingerprint, formatInvitation, formatRecovery, onlyProtocol, openProfile, profileDigest, random,
+  type RevocationReason, type StatementKind, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
 import { onlyProtocol } from "./trust";
