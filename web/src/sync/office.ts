@@ -8,7 +8,6 @@ import {
   type RevocationReason, type StatementKind, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
-import { onlyProtocol } from "./trust";
 import type { Ground } from "./epochs";
 import { OfferedLink } from "./linking";
 import { Value } from "./observable";
