@@ -1,6 +1,7 @@
 """Judge the receipt of a promised bed (format ``wardline-receipt/1``, docs/protocol.md section 12.3).
 
-Invariant: *intact* means that a device of each hospital, proved from a root whose fingerprint was brought along, signed the same promise.
+Invariant: *intact* means that a device of each hospital, proved from a root whose fingerprint was brought along, signed the same promise,
+and that the file holds nothing else.
 """
 
 import hashlib
@@ -118,6 +119,7 @@ class _Reader:
         self._roots(chain, read["roots"], {offer["origin"], offer["destination"]})
         self._signature(chain, "offer", read["offer"], offer, offer["destination"])
         self._signature(chain, "acceptance", read["acceptance"], acceptance, acceptance["origin"])
+        _nothing_else(statements, offer, acceptance)
 
     def _pair(self, read: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         offer = _inside(lambda h: read_header(h, "offer", _OFFER, HEADER_AT_MOST), read["offer"][0])
@@ -162,6 +164,19 @@ class _Reader:
         if not has_signed(key, f"sig-{kind}", hashlib.sha256(signed[0]).digest(), signed[1]):
             raise Forged(f"{kind}_not_signed", hospital)
         self.report.checked.append((f"{kind}_signed", hospital))
+
+
+def _nothing_else(statements: list[Statement], offer: Mapping[str, Any], acceptance: Mapping[str, Any]) -> None:
+    """Each statement is in a line that the proof needs, and there once."""
+    needed = {(kind, offer[end]) for kind in ("root", "partner") for end in ("origin", "destination")}
+    for header in (offer, acceptance):
+        needed |= {("member", header["by"]), ("device", header["device"]), ("role", header["role"])}
+    needed |= {("registrar", one.by) for one in statements if (one.kind, one.subject) in needed}
+    seen: set[bytes] = set()
+    for one in statements:
+        if (one.kind, one.subject) not in needed or one.h in seen:
+            raise Forged("not_needed", f"{one.kind} {one.subject}")
+        seen.add(one.h)
 
 
 def _inside(read: Any, signed: Any) -> Any:

@@ -180,7 +180,7 @@ def receipts() -> dict[str, object]:
     table.good("from the destination's root", pins={PARTNER: OTHER_ROOT.public})
     table.good("the requester in no role", acceptance={"role": None}, statements=[one for one in world.chain if one is not world.role])
     table.good("at the last moment, both clocks five minutes off", acceptance={"at": AT + timedelta(minutes=40)})
-    for refuse in (signers_refused, chains_refused, pairs_refused, files_refused):
+    for refuse in (signers_refused, chains_refused, others_refused, pairs_refused, files_refused):
         refuse(world, table)
     return {"statements": table.entries, "receipts": table.accepted, "receipts_refused": table.refused}
 
@@ -231,6 +231,26 @@ def chains_refused(world: BothWorlds, table: "Table") -> None:
         "statement.no_chain",
         statements=[by_colleague if one is world.phone else one for one in world.chain],
     )
+
+
+def others_refused(world: BothWorlds, table: "Table") -> None:
+    """What proves nothing here. Whatever is needed is there in each case, and both roots are pinned."""
+    table.bad("a colleague's keys too", "promise.mismatch", statements=[*world.chain, world.brandt])
+    another = world.say("registrar", BRANDT, statements.Office(KEYS["brandt"].sign.public), HOSPITAL, ROOT)
+    table.bad("a registrar who signed none of these", "promise.mismatch", statements=[*world.chain, another])
+    table.bad("another device of the signer", "promise.mismatch", statements=[*world.chain, world.tablet])
+    table.bad("a role, and the requester acts in none", "promise.mismatch", acceptance={"role": None})
+    table.bad("a statement twice", "promise.mismatch", statements=[*world.chain, world.phone])
+    again = statements.parse_statement(world.phone.h, flip(world.phone.s))
+    table.bad("a statement twice, once with another signature", "promise.mismatch", statements=[*world.chain, again])
+    end = world.revoke(TABLET, ADLER, ADLER, KEYS["adler"].sign)
+    table.bad("the end of another device", "promise.mismatch", statements=[*world.chain, world.tablet, end])
+    for side, partner in (("origin", world.partner), ("destination", world.back)):
+        forged = statements.parse_statement(partner.h, flip(partner.s))
+        chain = [forged if one is partner else one for one in world.chain]
+        table.bad(f"the {side}'s partner statement, signed by nobody", "statement.no_chain", statements=chain)
+    other = world.there("partner", HOSPITAL, statements.Partner(fixed_root("x")))
+    table.bad("two partner statements in one place", "statement.no_chain", statements=[*world.chain, other])
 
 
 def pairs_refused(world: BothWorlds, table: "Table") -> None:

@@ -1,7 +1,8 @@
 """The receipt of a promise: both signed headers, what was asked for, and the chains of both devices (section 12).
 
 Invariant: what ``verify_receipt`` returns was signed by a device of a person of each hospital, both proved from the pinned roots by the
-statements in the receipt alone. The file has one spelling, so two hospitals that hold the same promise hold the same bytes.
+statements in the receipt alone, and nothing stands in it that this proof does not need. The file has one spelling, so two hospitals that
+hold the same promise hold the same bytes.
 """
 
 import json
@@ -87,8 +88,9 @@ def verify_receipt(receipt: Receipt, pins: Mapping[UUID, bytes]) -> Proved:
     """Judge a receipt by the root public keys in ``pins``; a hospital without a pin counts through a partner statement of the other.
 
     Raises:
-        ProtocolError: ``promise.mismatch``, ``promise.out_of_time``, ``signature.invalid``, ``statement.no_chain``, ``statement.fork``,
-            ``statement.revoked``, or a ``header`` or ``encoding`` code.
+        ProtocolError: ``promise.mismatch`` (also for a statement that is not needed), ``promise.out_of_time``, ``signature.invalid``,
+            ``statement.no_chain`` (also for any statement that cannot be proved), ``statement.fork``, ``statement.revoked``, or a
+            ``header`` or ``encoding`` code.
     """
     offer, acceptance = check_pair(receipt.offer, receipt.acceptance)
     if need_digest(**receipt.need) != offer.need:
@@ -101,6 +103,7 @@ def verify_receipt(receipt: Receipt, pins: Mapping[UUID, bytes]) -> Proved:
         _check_root(directory, hospital, receipt.roots[hospital])
     verify_offer(receipt.offer, prove_signer(directory, offer, offer.destination))
     verify_acceptance(receipt.acceptance, prove_signer(directory, acceptance, acceptance.origin))
+    _check_nothing_else(receipt.statements, directory, offer, acceptance)
     return Proved(offer, acceptance, receipt.need)
 
 
@@ -119,6 +122,18 @@ def prove_signer(directory: Directory, header: Offer | Acceptance, hospital: UUI
         if role.hospital != hospital or header.by not in role.eligible:
             raise ProtocolError("statement.no_chain", "role of others")
     return device.sign
+
+
+def _check_nothing_else(statements: tuple[Statement, ...], directory: Directory, offer: Offer, acceptance: Acceptance) -> None:
+    """A byte that nobody has signed or that proves nothing here would make two receipts of one promise."""
+    if directory.refused:
+        raise ProtocolError("statement.no_chain", "a statement that cannot be proved")
+    needed = {(kind, hospital) for kind in ("root", "partner") for hospital in (offer.origin, offer.destination)}
+    for header in (offer, acceptance):
+        needed |= {("member", header.by), ("device", header.device)} | ({("role", header.role)} if header.role else set())
+    needed |= {("registrar", said.by) for said in statements if (said.kind, said.subject) in needed}
+    if any((said.kind, said.subject) not in needed for said in statements) or len({said.h for said in statements}) < len(statements):
+        raise ProtocolError("promise.mismatch", "a statement that is not needed")
 
 
 def _check_root(directory: Directory, hospital: UUID, claimed: str) -> None:

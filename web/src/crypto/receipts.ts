@@ -2,7 +2,7 @@
  * The receipt of a promise: both signed headers, what was asked for, and the chains of both devices (docs/protocol.md section 12.3).
  *
  * Invariant: what `verifyReceipt` returns was signed by a device of a person of each hospital, both proved from the pinned root by the
- * statements in the receipt alone. The file has one spelling.
+ * statements in the receipt alone, and nothing stands in it that this proof does not need. The file has one spelling.
  */
 import { b64u, type Bytes, fromUtf8, labelled, sha256, unb64u } from "./encoding";
 import { Directory } from "./directory";
@@ -57,8 +57,9 @@ export async function parseReceipt(data: Bytes): Promise<Receipt> {
 }
 
 /**
- * Judges a receipt by the pinned roots; a hospital without a pin counts through a partner statement of the other. Throws `promise.mismatch`,
- * `promise.out_of_time`, `signature.invalid`, a `statement`, `header` or `encoding` code.
+ * Judges a receipt by the pinned roots; a hospital without a pin counts through a partner statement of the other. Throws `promise.mismatch`
+ * (also for a statement that is not needed), `promise.out_of_time`, `signature.invalid`, a `statement` code (`statement.no_chain` for any
+ * statement that cannot be proved), a `header` or `encoding` code.
  */
 export async function verifyReceipt(receipt: Receipt, pins: ReadonlyMap<string, Bytes>): Promise<Proved> {
   const { offer, acceptance } = await checkPair(receipt.offer, receipt.acceptance);
@@ -66,10 +67,12 @@ export async function verifyReceipt(receipt: Receipt, pins: ReadonlyMap<string, 
   const ends = [offer.origin, offer.destination];
   if (Object.keys(receipt.roots).sort().join() !== [...ends].sort().join()) throw new ProtocolError("promise.mismatch", "roots");
   const directory = new Directory(new Map([...pins].filter(([hospital]) => ends.includes(hospital))));
-  await directory.extend(receipt.statements);
+  const unproved = await directory.extend(receipt.statements);
   for (const hospital of ends) await checkRoot(directory, hospital, receipt.roots[hospital]);
   await verifyOffer(receipt.offer, await proveSigner(directory, offer, offer.destination));
   await verifyAcceptance(receipt.acceptance, await proveSigner(directory, acceptance, acceptance.origin));
+  if (unproved.length > 0) throw new ProtocolError("statement.no_chain", "a statement that cannot be proved");
+  checkNothingElse(receipt.statements, offer, acceptance);
   return { offer, acceptance, need: receipt.need, roots: receipt.roots };
 }
 
@@ -88,6 +91,20 @@ export async function proveSigner(directory: Directory, header: Offer | Acceptan
 /** What people compare of a hospital's root public key. */
 export async function rootFingerprint(root: Bytes): Promise<string> {
   return fingerprintOf(await sha256(labelled("wardline/1 root-fingerprint", root)));
+}
+
+/** A byte that nobody has signed or that proves nothing here would make two receipts of one promise. */
+function checkNothingElse(statements: readonly Statement[], offer: Offer, acceptance: Acceptance): void {
+  const needed = new Set([offer.origin, offer.destination].flatMap((hospital) => [`root ${hospital}`, `partner ${hospital}`]));
+  for (const { by, device, role } of [offer, acceptance]) {
+    for (const line of [`member ${by}`, `device ${device}`, ...(role === null ? [] : [`role ${role}`])]) needed.add(line);
+  }
+  const lineOf = ({ kind, subject }: Statement): string => `${kind} ${subject}`;
+  for (const { by } of statements.filter((said) => needed.has(lineOf(said)))) needed.add(`registrar ${by}`);
+  const isNeeded = statements.every((said) => needed.has(lineOf(said)));
+  if (!isNeeded || new Set(statements.map(({ digest }) => digest)).size < statements.length) {
+    throw new ProtocolError("promise.mismatch", "a statement that is not needed");
+  }
 }
 
 async function checkRoot(directory: Directory, hospital: string, claimed: string | undefined): Promise<void> {
