@@ -30,16 +30,21 @@ _COLUMNS: Final = {
     "abteilung": "unit",
 }
 _LONGEST: Final = {"name": 120, "title": 60, "unit": 120}
-# What people write; the codes themselves always do.
+# What people write, and the words of our own screens; the codes themselves always do.
 _PROFESSIONS: Final = {
     "arzt": Profession.PHYSICIAN,
     "ärztin": Profession.PHYSICIAN,
+    "ärztin/arzt": Profession.PHYSICIAN,
+    "arzt/ärztin": Profession.PHYSICIAN,
     "doctor": Profession.PHYSICIAN,
+    "nursing": Profession.NURSE,
     "pflege": Profession.NURSE,
     "pflegefachkraft": Profession.NURSE,
     "pflegefachfrau": Profession.NURSE,
     "pflegefachmann": Profession.NURSE,
     "koordination": Profession.COORDINATOR,
+    "bettenkoordination": Profession.COORDINATOR,
+    "bed coordination": Profession.COORDINATOR,
     "registratur": Profession.REGISTRAR,
 }
 _SPECIALITIES: Final = {
@@ -58,7 +63,7 @@ _SPECIALITIES: Final = {
     "unfallchirurgie": Speciality.TRAUMA,
     "herzchirurgie": Speciality.CARDIAC_SURGERY,
     "cardiac surgery": Speciality.CARDIAC_SURGERY,
-    "gefäßchirurgie": Speciality.VASCULAR_SURGERY,
+    "gefässchirurgie": Speciality.VASCULAR_SURGERY,  # As ß folds.
     "vascular surgery": Speciality.VASCULAR_SURGERY,
     "verbrennungen": Speciality.BURNS,
     "kinderheilkunde": Speciality.PAEDIATRICS,

@@ -1,5 +1,7 @@
 """A table of invitations, the open ones, and who is not let in."""
 
+import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from tests.identity.browser import Browser
 from tests.identity.test_join import INVITED, Newcomer
 from wardline_client.protocol import encode
 
+MESSAGES = Path(__file__).resolve().parent.parent.parent / "web" / "messages"
 GOOD = "\ufeffName;Titel;Beruf;Fachrichtung;Station\r\nIlse Neumann;Dr. med.;Ärztin;Anästhesie;ITS 1\r\nNils Pfleger;;Pflege;;\r\n"
 
 
@@ -43,6 +46,24 @@ def test_a_table_is_read_as_spreadsheets_write_it(night):
     assert english["rows"] == [{"line": 2, **ilse}]
     assert (german["errors"], english["errors"]) == ([], [])
     assert not Invitation.objects.filter(hospital=night.kreis.id).exists()
+
+
+def test_the_words_of_our_own_screens_are_understood(night):
+    """Who copies a profession or a speciality off the invitation form has written it right."""
+    for language in ("de", "en"):
+        words = json.loads((MESSAGES / f"{language}.json").read_text())
+        specialities = [word for key, word in words.items() if key.startswith("speciality_") and key != "speciality_none"]
+        lines = [
+            f"Ada {word},{word}," + ("surgery" if "physician" in key else "")
+            for key, word in words.items()
+            if key.startswith("profession_")
+        ]
+        lines += [f"Bea {word},physician,{word}" for word in specialities]
+
+        found = check(night.kreis.registrar, "name,profession,speciality\n" + "\n".join(lines))
+
+        assert found["errors"] == []
+        assert len(found["rows"]) == len(lines) > 20
 
 
 def test_each_wrong_line_says_where_and_why(night):
