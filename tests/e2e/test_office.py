@@ -71,7 +71,7 @@ def invite(phone: Phone, table: str, folder: Path) -> None:
     path = folder / "people.csv"
     path.write_text(table, encoding="utf-8-sig")
     with phone.page.expect_file_chooser() as chooser:
-        phone.tap("bulk-file")
+        phone.page.locator("label:has([data-testid=bulk-file])").click()
     chooser.value.set_files(path)
 
 
