@@ -18,6 +18,7 @@ from identity.models import (
     DeviceLink,
     DutyRole,
     Hospital,
+    KeyRenewal,
     Membership,
     Partnership,
     Person,
@@ -119,6 +120,17 @@ def own_device(actor: Actor, device_id: UUID) -> Device:
     else:
         devices = devices.filter(person=actor.person_id)
     return _one(devices.first())
+
+
+def renewals_at_own_hospital(actor: Actor) -> QuerySet[KeyRenewal]:
+    """Members' next keys that wait for a registrar, oldest first. One query."""
+    member = Membership.objects.filter(person=OuterRef("person"), hospital=actor.hospital_id, state=Membership.State.ACTIVE)
+    return KeyRenewal.objects.select_related("person").filter(Exists(member), ended_at=None).order_by("created_at", "id")
+
+
+def renewal_of(person_id: UUID) -> KeyRenewal:
+    """What waits of a person whom the actor was found to answer for, locked until the transaction ends."""
+    return _one(KeyRenewal.objects.select_for_update().filter(person=person_id, ended_at=None).first())
 
 
 def own_sign_in(actor: Actor, sign_in_id: UUID) -> SignIn:

@@ -58,7 +58,7 @@ _ACTIONS = {
         beds.read_escalation beds.read_receipt beds.read_request
         identity.look_invitation identity.look_link identity.look_setup identity.open_by_passkey identity.open_link
         identity.open_recovery identity.read_claim identity.read_passkey_rule identity.read_role_seals
-        identity.read_settings identity.read_sso identity.unlock
+        identity.read_renewal identity.read_settings identity.read_sso identity.unlock
         messaging.open_image messaging.read messaging.read_keys""",
     Pattern.QUERY: """
         audit.list_exports audit.list_reviews audit.read_activity audit.read_break_glass audit.read_disclosures audit.read_roster
@@ -66,14 +66,14 @@ _ACTIONS = {
         beds.read_beds beds.read_board beds.read_history beds.read_requests beds.read_statistics beds.read_templates
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
         identity.read_sign_ins identity.read_sso_accounts
-        identity.read_invitations identity.read_partners identity.read_registrars""",
+        identity.read_invitations identity.read_partners identity.read_registrars identity.read_renewals""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.open_figure beds.request
         identity.accept_partner identity.add_archive identity.add_device_by_passkey identity.add_role_history identity.add_unit
         identity.add_wrap identity.appoint_auditor
         identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join
-        identity.link_device identity.propose_registrar
+        identity.link_device identity.propose_registrar identity.offer_renewal
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
@@ -85,7 +85,7 @@ _ACTIONS = {
         identity.begin_duty identity.change_idle_lock identity.change_passkey_rule identity.change_role identity.change_roster
         identity.change_settings
         identity.claim_link identity.close_role identity.end_duty identity.hand_over_duty identity.import_roster identity.refuse_link
-        identity.configure_sso identity.suspend_by_sso identity.take_duty
+        identity.configure_sso identity.renew_key identity.suspend_by_sso identity.take_duty
         identity.agree_registrar identity.confirm_registrar identity.withdraw_proposal
         beds.part messaging.close_conversations
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",

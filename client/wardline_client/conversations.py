@@ -120,6 +120,8 @@ class Conversations:
             except ApiError as error:
                 if error.code not in ("epoch.stale_recipients", "epoch.not_next"):
                     raise
+                # Somebody has newer keys than those proved here.
+                self.session.book.refresh()
                 recipients = self._refresh(here)
             else:
                 self._remember(here, sealed)

@@ -11,6 +11,7 @@ from identity.models.invitations import Invitation
 from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
 from identity.models.registrars import RegistrarProposal
+from identity.models.renewals import KeyRenewal
 from identity.models.rosters import GapWarning, Shift, ShiftPattern
 from identity.models.sso import SsoLogout, SsoProvider, SsoSubject
 from identity.models.statements import DirectoryHead, PrincipalKey, Statement
@@ -27,6 +28,7 @@ __all__ = [
     "Hospital",
     "HospitalSetup",
     "Invitation",
+    "KeyRenewal",
     "LinkClaim",
     "Membership",
     "Partnership",

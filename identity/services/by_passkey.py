@@ -21,7 +21,7 @@ from identity import challenges, passkeys
 from identity.actors import Actor
 from identity.models import Hospital, Membership, Passkey, PrincipalKey, SeedWrap, SignIn
 from identity.services import statements
-from identity.services.enrolment import Enrolment, agent_of, make_device, read_device_statement
+from identity.services.enrolment import Enrolment, agent_of, make_device, present_key, read_device_statement
 from identity.services.sign_in import begin
 from identity.services.sso_subjects import basis_of_passkey
 from wardline_client.protocol import ProtocolError
@@ -77,6 +77,7 @@ def add_device(*, session: SessionBase, credential_id: bytes, enrolment: Enrolme
         agent = agent_of(person, membership.hospital_id, enrolment.device_id)
         statement = read_device_statement(enrolment, hospital_id=membership.hospital_id, person_id=person.id)
         row = statements.accept(statement, root=bytes(membership.hospital.root_public_key or b""), agent=agent, subject=enrolment.device_id)
+        present_key(person.id, statement)
         device = make_device(person, enrolment, row, is_by_passkey=True)
         subjects = {"person": person.pseudonym, "device": device.id}
         record(event=Event("identity.add_device_by_passkey", agent, [membership.hospital_id], subjects=subjects))

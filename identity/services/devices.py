@@ -16,7 +16,7 @@ from audit.services import record
 from backend.errors import Conflict, Invalid, NotFound
 from identity import access
 from identity.actors import Actor, Lapse
-from identity.models import Device, DeviceLink, Membership, Passkey, PrincipalKey, SeedWrap
+from identity.models import Device, DeviceLink, KeyRenewal, Membership, Passkey, PrincipalKey, SeedWrap
 from identity.services import statements
 from identity.services.hospitals import own_root
 from identity.services.sign_in import end_sign_ins
@@ -135,6 +135,7 @@ def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device
     statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=device.id)
     end_sign_ins(device=device)
     SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
+    KeyRenewal.objects.filter(device=device, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)
     if body.reason in ("lost", "stolen"):
         # Whoever has the phone may have its synced passkey: none that exists now makes another device.

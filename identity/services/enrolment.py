@@ -114,7 +114,7 @@ def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery:
         offer.used_at = timezone.now()
         offer.save(update_fields=["used_at"])
         row = statements.accept(statement, root=bytes(membership.hospital.root_public_key or b""), agent=agent, subject=enrolment.device_id)
-        key = PrincipalKey.objects.get(principal=person.id, replaced_at=None)
+        key = present_key(person.id, statement)
         if is_recovery:
             SeedWrap.objects.filter(person=person, kind=SeedWrap.Kind.RECOVERY, ended_at=None).update(ended_at=offer.used_at)
         device = register(person, enrolment, row, challenge=challenge, generation=key.generation, is_recovered=is_recovery)
@@ -193,6 +193,19 @@ def require_kem(public: bytes) -> None:
         seal(public, b"", b"")
     except ProtocolError as error:
         raise Invalid("keys.malformed", "This is not an X-Wing public key.") from error
+
+
+def present_key(person_id: UUID, statement: Statement) -> PrincipalKey:
+    """The generation that vouches for a new device. A lost phone's seed could date a statement back to before it was replaced: what the
+    chain would let stand as the past makes no device now.
+
+    Raises:
+        Invalid: ``statement.no_chain``.
+    """
+    key = PrincipalKey.objects.get(principal=person_id, replaced_at=None)
+    if statement.kid != kid(bytes(key.sign_public_key or b"")):
+        raise Invalid("statement.no_chain", "The device's statement is not signed by its owner's present key.")
+    return key
 
 
 def require_wraps(wraps: list[dict[str, Any]], *, with_recovery: bool, may_be_none: bool = False) -> None:

@@ -135,9 +135,9 @@ def add_generation(
     )
 
 
-def require_keys(statement: Statement, *, kem: bytes, sign: bytes, profile: bytes) -> None:
-    """Raises: Invalid: ``statement.unexpected`` unless the statement vouches for exactly these, in generation 1."""
-    if statement.body != Keys(generation=1, kem=kem, sign=sign, profile=profile_digest(profile)):
+def require_keys(statement: Statement, *, kem: bytes, sign: bytes, profile: bytes, generation: int = 1) -> None:
+    """Raises: Invalid: ``statement.unexpected`` unless the statement vouches for exactly these."""
+    if statement.body != Keys(generation=generation, kem=kem, sign=sign, profile=profile_digest(profile)):
         raise Invalid("statement.unexpected", "The statement vouches for other keys or another profile.")
 
 

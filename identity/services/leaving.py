@@ -18,7 +18,7 @@ from audit.services import record
 from backend.clock import database_now
 from backend.realtime import ring_after_commit
 from identity import access
-from identity.models import DeviceLink, Duty, DutyRole, Membership, PrincipalKey, RoleSeal, SeedWrap, SsoSubject
+from identity.models import DeviceLink, Duty, DutyRole, KeyRenewal, Membership, PrincipalKey, RoleSeal, SeedWrap, SsoSubject
 from identity.services import turns
 from identity.services.auditors import end_terms
 from identity.services.sign_in import end_sign_ins
@@ -47,6 +47,7 @@ def leave(membership: Membership, *, agent: Agent) -> None:
     _leave_rosters(roles, person_id)
     end_terms(membership)
     SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
+    KeyRenewal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
     PrincipalKey.objects.filter(principal=person_id, replaced_at=None).update(replaced_at=now)
     asked = Export.objects.filter(asked_by=person_id).exclude(state=Export.State.GONE).values_list("id", flat=True)

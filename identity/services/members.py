@@ -35,8 +35,8 @@ def approve(*, actor: Actor, person_id: UUID, signed: dict[str, bytes]) -> Membe
         raise Conflict("member.not_pending", "This person is not waiting for approval.", state=membership.state)
     person = membership.person
     statement = statements.read(signed, kind="member", hospital_id=actor.hospital_id, subject=person.id, by=actor.person_id)
-    offered = {"kem": bytes(membership.offered_kem or b""), "sign": bytes(membership.offered_sign or b"")}
-    require_keys(statement, profile=bytes(person.profile), **offered)
+    kem, sign = bytes(membership.offered_kem or b""), bytes(membership.offered_sign or b"")
+    require_keys(statement, kem=kem, sign=sign, profile=bytes(person.profile))
     row = statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=person.pseudonym)
     add_generation(principal=person.id, kind=PrincipalKey.Kind.USER, statement=statement, row=row)
     membership.state, membership.started_at = Membership.State.ACTIVE, timezone.now()

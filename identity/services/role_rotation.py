@@ -89,7 +89,7 @@ def _present_seals(generations: dict[UUID, list[PrincipalKey]]) -> dict[UUID, li
 
 def _due(seals: list[RoleSeal]) -> dict[int, list[Due]]:
     people = {seal.person_id for seal in seals}
-    keys, losses = current_keys(people), _losses(people)
+    keys, losses = current_keys(people), losses_of(people)
     return defaultdict(list, {seal.pk: list(_reasons(seal, keys.get(seal.person_id), losses[seal.person_id])) for seal in seals})
 
 
@@ -103,7 +103,7 @@ def _reasons(seal: RoleSeal, key: PrincipalKey | None, losses: list[datetime]) -
         yield Due(Reason.DEVICE_LOST, seal.person_id, min(later))
 
 
-def _losses(people: set[UUID]) -> dict[UUID, list[datetime]]:
+def losses_of(people: set[UUID]) -> dict[UUID, list[datetime]]:
     """When a device of each was ended as lost or stolen: it may have been open in a stranger's hand."""
     devices = Device.objects.filter(person__in=people, revoked_at__isnull=False).values("id")
     found: dict[UUID, list[datetime]] = defaultdict(list)

@@ -28,13 +28,18 @@ def read(signed: dict[str, bytes], *, kind: str, hospital_id: UUID, subject: UUI
     Raises:
         Invalid: a protocol code, or ``statement.unexpected`` for another kind, hospital, subject or signer.
     """
-    try:
-        statement = parse_statement(signed["h"], signed["s"])
-    except ProtocolError as error:
-        raise refused(error) from error
+    statement = parsed(signed)
     if (statement.kind, statement.hospital, statement.subject, statement.by) != (kind, hospital_id, subject, by):
         raise Invalid("statement.unexpected", "The statement is of another kind, or about or by somebody else.")
     return statement
+
+
+def parsed(signed: dict[str, bytes]) -> Statement:
+    """Well-formed, and no more. Raises: Invalid: a protocol code."""
+    try:
+        return parse_statement(signed["h"], signed["s"])
+    except ProtocolError as error:
+        raise refused(error) from error
 
 
 def accept(statement: Statement, *, root: bytes, agent: Agent, subject: UUID) -> Row:

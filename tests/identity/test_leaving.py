@@ -26,6 +26,7 @@ from identity.models import (
     Duty,
     DutyRole,
     Holder,
+    KeyRenewal,
     Membership,
     Person,
     PrincipalKey,
@@ -70,6 +71,8 @@ DECIDED: dict[str, Ends | str] = {
     "identity.DeviceLink.created_by": "a colleague's recovery link ends with its maker's office when it is used (``membership_of_link``)",
     # The account, and the token with which the provider is asked about it.
     "identity.SsoSubject.person": Ends(lambda one: SsoSubject.objects.filter(~Q(refresh_token=b"") | Q(ended_at=None), person=one)),
+    "identity.KeyRenewal.person": _open(KeyRenewal, "person"),
+    "identity.KeyRenewal.device": _open(KeyRenewal, "device__person"),
     "identity.RoleSeal.person": _open(RoleSeal, "person"),
     "identity.Duty.person": Ends(lambda one: Duty.objects.filter(Q(ended_at=None) | Q(ended_at__gt=timezone.now()), person=one)),
     "identity.Holder.person": Ends(lambda one: Holder.objects.filter(person=one)),
@@ -132,6 +135,8 @@ def busy(night: Night) -> Someone:
     assert dorn.post("emergencies", breaking(night, start_talk(night))).status_code == 201
     other = DutyRole.objects.create(hospital_id=night.uni.id, name=f"Nachts {uuid4()}")
     Duty.objects.create(role=other, person_id=dorn.id)
+    renewed = {"generation": 2, "kem_public_key": b"", "sign_public_key": b"", "history": b"", "statements": {}, "wraps": []}
+    KeyRenewal.objects.create(person_id=dorn.id, device_id=dorn.device_id, **renewed)
     PushSubscription.objects.create(device_id=dorn.device_id, endpoint=f"https://push.example/{uuid4()}", p256dh="", auth="")
     owe_push([dorn.id], is_urgent=True)
     provider = SsoProvider.objects.create(hospital_id=night.uni.id, name="Klinik-Konto", client_secret=b"")

@@ -25,7 +25,7 @@ from audit.sequencer import integrate
 from audit.services import record
 from beds.models import Bed, Capacity, EscalationStep, FigureReport, RequestTemplate
 from benchmarks.people import Talk
-from identity.models import Hospital, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, SignIn, Unit
+from identity.models import Hospital, KeyRenewal, Person, PrincipalKey, RegistrarProposal, RoleSeal, SeedWrap, Shift, SignIn, Unit
 from identity.models.sso import SsoProvider, SsoSubject
 from messaging.models import Attachment, AttachmentChunk, Conversation, Member, Receipt
 from tests.beds import rows
@@ -48,6 +48,17 @@ class Scene:
         self.talk: Talk = start_talk(night)
         size = {"size": 10**8, "sha256": bytes(32)}
         self.attachment = Attachment.objects.create(pk=uuid4(), conversation_id=self.talk.id, person_id=night.adler.id, **size)
+
+    def renewals(self) -> None:
+        """Members whose next keys wait."""
+        building, place = Building(self.night), self.night.kreis
+        crowd = [Someone(place, f"Renewed {number}", cookie=new_cookie()) for number in range(MORE)]
+        for someone in crowd:
+            building.member(someone)
+        building.save()
+        made = {"generation": 2, "kem_public_key": b"", "sign_public_key": b"", "history": b"", "statements": {}, "wraps": []}
+        for someone in crowd:
+            KeyRenewal.objects.create(person_id=someone.id, device_id=someone.device_id, **made)
 
     def people(self) -> None:
         """Members, people who wait, devices, statements; and roles the registrar holds."""
@@ -287,6 +298,7 @@ LISTS = {
     "invitations": Listed(registrar, Scene.invitations),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/owed-revocations": Listed(registrar, Scene.leavers),
+    "members/renewals": Listed(registrar, Scene.renewals),
     "members/pending": Listed(registrar, Scene.people),
     "partners": Listed(registrar, Scene.hospitals),
     "registrars": Listed(registrar, Scene.registrars),

@@ -7,6 +7,7 @@ from uuid import uuid4
 from tests.audit.walk import Attempt, Scene, row
 from tests.beds.test_parting import ending
 from tests.identity.browser import Browser, new_token, shown, wrap
+from tests.identity.renewing import Phone
 from tests.identity.test_auditors import appoint, end
 from tests.identity.test_hospitals import accepting, api, prepared_token
 from tests.identity.test_join import INVITED, Newcomer, approve
@@ -135,6 +136,38 @@ def offer_recovery(scene: Scene) -> Attempt:
     offered_recovery(scene)
     night = scene.night
     return lambda: night.kreis.registrar.post(f"members/{night.adler.id}/recovery", {"token": new_token()})
+
+
+def lost_phone(scene: Scene) -> Phone:
+    """Adler's first phone, another one having been lost."""
+    phone = Phone(scene.night.adler)
+    phone.loses(Browser().becomes(scene.night.adler))
+    return phone
+
+
+@row("GET renewal", "identity.read_renewal: kreis")
+def read_renewal(scene: Scene) -> Attempt:
+    return lambda: scene.night.adler.get("renewal")
+
+
+@row("POST renewal", "identity.offer_renewal: kreis")
+def offer_renewal(scene: Scene) -> Attempt:
+    phone = lost_phone(scene)
+    body = phone.draft()
+    return lambda: phone.owner.post("renewal", body)
+
+
+@row("GET members/renewals", "identity.read_renewals: kreis")
+def read_renewals(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("members/renewals")
+
+
+@row("POST members/{person}/renew", "identity.statement: kreis", "identity.statement: kreis", "identity.renew_key: kreis")
+def renew(scene: Scene) -> Attempt:
+    phone = lost_phone(scene)
+    assert phone.owner.post("renewal", phone.draft()).status_code == 201
+    body = {"statement": shown(phone.vouched(scene.registrar))}
+    return lambda: scene.registrar.post(f"members/{phone.owner.id}/renew", body)
 
 
 @row("POST recoveries/open", "identity.open_recovery: kreis")
