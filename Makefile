@@ -36,12 +36,14 @@ test: browser ## every test, browser included
 	@$(PY) -m demo.web
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not faults" --ignore=tests/e2e --ignore=tests/faults
 	@$(PY) -m pytest tests/faults  # on its own: it kills what it starts, and other load would be in its way
-	@$(PY) -m pytest tests/e2e  # on its own: the browser's event loop would be in the others' way
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/e2e  # on its own: the browser's event loop would be in the others' way
 
 test-fast: install ## every test that needs no browser, without the hundreds of racing rounds
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not e2e and not faults and not long" --ignore=tests/e2e --ignore=tests/faults
 
-check: lint types imports openapi-check web-check test ## everything a change has to pass
+check: install ## everything a change has to pass
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync lint types imports openapi-check web-check
+	@$(MAKE) --no-print-directory test
 
 lint: install
 	$(PY) -m ruff format --check .
