@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from tests.e2e.browser import Phone, Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
+from wardline_client.account import Account
+from wardline_client.http import Api
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -65,6 +67,34 @@ def test_two_people_make_a_registrar(running: Running, colleagues: Colleagues, p
     phone.see("proposal")
     phone.tap("withdraw-proposal")
     expect(phone.page.get_by_test_id("proposal")).to_have_count(0)
+
+
+def test_the_second_person_confirms_with_the_printed_code(running: Running, colleagues: Colleagues, phones: Phones) -> None:
+    """Hartmann proposed a colleague; Weiß, data protection officer for now, has the other half of the say."""
+    office = colleagues.registrar("seeburg").registrar
+    api = Api(running.address)
+    candidate = Account.join(api, running.address + office.invite(name="Ada Amt", profession="nurse")).person
+    api.close()
+    office.approve(next(each for each in office.pending() if each.person == candidate))
+    office.propose_registrar(candidate)
+    weiss = colleagues.account("weiss").person
+    colleagues.registrar("seeburg").api.post(f"members/{weiss}/auditor", {"reason": "data_protection_officer"})
+    phone = phones.linked("weiß", colleagues.link("weiss"))
+    phone.page.goto(f"{running.address}/#/officers")
+    phone.page.get_by_test_id("proposal").filter(has_text="Ada Amt").click()
+
+    expect(phone.page.get_by_test_id("fingerprint")).to_be_visible()
+    phone.page.get_by_test_id("root-code").fill((running.state / "demo" / "root-tannwald.txt").read_text())
+    expect(phone.page.get_by_test_id("confirm-registrar")).to_be_disabled()
+    phone.tap("officer-compared")
+    phone.tap("confirm-registrar")
+    expect(phone.page.get_by_test_id("problem")).to_have_attribute("data-code", "root.wrong_code")
+    phone.see("proposal-second")
+    phone.page.get_by_test_id("root-code").fill((running.state / "demo" / "root-seeburg.txt").read_text())
+    phone.tap("confirm-registrar")
+
+    expect(phone.page.get_by_test_id("officer").filter(has_text="Ada Amt")).to_have_attribute("data-state", "active")
+    colleagues.registrar("seeburg").api.post(f"members/{weiss}/auditor/end", {"reason": "done"})
 
 
 def invite(phone: Phone, table: str, folder: Path) -> None:
