@@ -29,6 +29,11 @@ KEPT = """async () => {
 }"""
 
 
+# What wakes a browser and what it keeps of the shell. "planted": so that an empty answer is not the answer of a browser that keeps nothing.
+PLANT = "async () => { await navigator.serviceWorker.ready; await caches.open('planted'); }"
+SHELL = "async () => [(await navigator.serviceWorker.getRegistrations()).length, await caches.keys()]"
+
+
 def newest_device(phone: Phone, test_id: str, own: set[str]) -> str:
     """The device in the list that was not there before."""
     found = phone.page.get_by_test_id(test_id)
@@ -42,6 +47,7 @@ def erased_within_a_second(lost: Phone, began: float) -> None:
     lost.page.get_by_test_id("welcome").wait_for()
     assert time.monotonic() - began < 1
     assert lost.page.evaluate(KEPT) == 0
+    assert lost.page.evaluate(SHELL) == [0, []]
 
 
 def offered(running: Running, first: Phone) -> str:
@@ -83,6 +89,8 @@ def test_a_second_phone_is_compared_with_the_first_and_locked_out_when_lost(
     second.tap("link-passkey")
     second.page.get_by_test_id("home").wait_for()
     assert second.page.evaluate(KEPT) > 0
+    second.page.evaluate(PLANT)
+    assert second.page.evaluate(SHELL)[0] == 1
 
     third = answering(phones, "too-late", address)
     expect(third.page.get_by_test_id("problem")).to_be_visible()
@@ -129,6 +137,7 @@ def test_a_registrar_locks_a_colleagues_lost_phone_out(running: Running, colleag
     lost = newest_device(registrar, "member-revoke", before)
     registrar.see("registrar-devices")
     registrar.page.locator(f'[data-testid="member-revoke"][data-device="{lost}"]').click()
+    phone.page.evaluate(PLANT)
     # Switched off when it is lost, and without its cookie when it is found.
     phone.page.goto("about:blank")
     phone.context.clear_cookies()
@@ -138,6 +147,7 @@ def test_a_registrar_locks_a_colleagues_lost_phone_out(running: Running, colleag
     phone.page.goto(running.address)
     phone.page.get_by_test_id("welcome").wait_for()
     assert phone.page.evaluate(KEPT) == 0
+    assert "planted" not in phone.page.evaluate(SHELL)[1]
 
 
 def newcomer(running: Running, registrar: Registrar, phone: Phone, name: str) -> str:

@@ -172,10 +172,10 @@ function messages(conversation: string, me: string): MessageView[] {
 function conversations(side: string): ConversationView[] {
   const mine = requests(side).flatMap((request) => request.candidates.map((each): ConversationView => ({
     id: each.conversation, kind: "case", members: [{ principal: "r-adler", kind: "role", hospital: "adler" }, { principal: each.role, kind: "role", hospital: each.hospital }].slice(0, each.state === "draft" ? 1 : 2), awaited: each.state === "draft" ? [{ principal: each.role, kind: "role", hospital: each.hospital }] : [],
-    request: request.id, lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
+    request: request.id, emergencies: [], lastSequence: 8, lastAt: minutesAgo(3), lastLine: each.state === "held" ? "Danke. Wir können übernehmen, ITS 1, ECMO-Option vorhanden." : each.state === "info-requested" ? "Katecholamine? Aktuelle BGA?" : "", unread: each.state === "held" ? 1 : 0, hasUnreadStat: false,
   })));
   const direct = (id: string, person: string, hospital: string, lastLine: string, ago: number, unread = 0): ConversationView => ({
-    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], awaited: [], request: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
+    id, kind: "direct", members: [{ principal: person, kind: "user", hospital }], awaited: [], emergencies: [], request: null, lastSequence: 2, lastAt: minutesAgo(ago), lastLine, unread, hasUnreadStat: unread > 1,
   });
   return [...mine, direct("c-direct-1", side === "origin" ? "p-weber" : "p-celik", side === "origin" ? "adler" : "uk", "Ja, passt.", 42, 2), direct("c-direct-2", "p-ost", "west", "Rückruf nach der Visite?", 1490)];
 }
@@ -273,6 +273,7 @@ export function inventedWardline(query: URLSearchParams): Port {
       saveShift: done, deleteShift: done, savePattern: done, deletePattern: done,
       importCsv: async () => { await done(); return { is_applied: false, lines: 2, added: 1, removed: 0, problems: [{ line: 3, code: "roster.line_person" }] }; },
     },
+    emergencies: { begin: async () => { await done(); throw new Error("none"); }, end: done },
     signIns: { list: async () => [], end: done, endOthers: async () => 0 },
     registry: { appointAuditor: done, endAuditor: done, ssoSettings: done, saveSso: done, endSso: done, ssoAccounts: async () => [], unbindSso: done },
     audit: audit(), templates: new Cell(templates()), saveTemplate: done, deleteTemplate: done, statistics: async (query) => statistics(query), statisticsCsv: async () => new Blob(["side\r\n"]),

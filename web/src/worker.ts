@@ -8,10 +8,11 @@ interface PolicyFactory {
   createPolicy(name: string, rules: { createScriptURL: (address: string) => string }): ScriptPolicy;
 }
 
-/** Register the service worker (push and offline shell), where the browser has such a thing. */
+const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
+const policy = factory?.createPolicy("wardline-worker", { createScriptURL: () => SERVICE_WORKER });
+
+/** Register the service worker (push and offline shell), where the browser has such a thing. Once more is harmless. */
 export async function registerServiceWorker(): Promise<void> {
   if (!("serviceWorker" in navigator)) return;
-  const factory = (globalThis as { trustedTypes?: PolicyFactory }).trustedTypes;
-  const policy = factory?.createPolicy("wardline-worker", { createScriptURL: () => SERVICE_WORKER });
   await navigator.serviceWorker.register((policy?.createScriptURL(SERVICE_WORKER) ?? SERVICE_WORKER) as string);
 }

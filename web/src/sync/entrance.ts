@@ -8,6 +8,7 @@ import { type AccountRow, type DeviceRow, LocalStore } from "../store";
 import { type Api, ApiError } from "./api";
 import { addByPasskey } from "./by-passkey";
 import { type Enrolled, join, recoverBy } from "./enrolment";
+import { forgetShell } from "./forgetting";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
 import { Keyring } from "./keyring";
@@ -110,6 +111,7 @@ export class Entrance {
   async wipe(): Promise<void> {
     this.lock(null);
     await this.#store?.wipe();
+    await forgetShell();
     this.#shown.session.set({ ...NOBODY, phase: "new" });
   }
 
