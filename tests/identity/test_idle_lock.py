@@ -10,6 +10,7 @@ from identity.models import Hospital
 
 def test_a_registrar_sets_it_for_the_own_hospital_alone(night):
     before = night.brandt.get("session").json()["idle_lock_seconds"]
+    assert before == 15 * 60
 
     answer = night.kreis.registrar.put("hospital/idle-lock", {"minutes": 5})
 

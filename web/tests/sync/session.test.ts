@@ -1,9 +1,12 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   b64u, type Bytes, formatInvitation, formatLink, keyId, parseRecoveryCode, parseStatement, profileDigest, random, sealLink, sha256, unb64u, unwrapSeed,
   verify, verifyStatement,
 } from "../../src/crypto";
 import { LocalStore } from "../../src/store";
+import { Keyring } from "../../src/sync/keyring";
 import { ApiError } from "../../src/sync/api";
 import { Wardline } from "../../src/sync/wardline";
 import { Authenticator } from "./passkeys";
@@ -221,6 +224,80 @@ describe("unlocking", () => {
     world.before.set("GET /duty", () => ({ status: 401, body: { code: "session.ended", detail: "" } }));
     await expect(wardline.refresh("duty")).rejects.toMatchObject({ status: 401 });
     await until(() => wardline.session.value.phase === "new");
+  });
+});
+
+describe("a phone left alone", () => {
+  const touch = () => vi.mocked(addEventListener).mock.calls.filter(([name]) => name === "pointerdown").at(-1)?.[1] as () => void;
+
+  async function opened(): Promise<void> {
+    await join();
+    await approve();
+    wardline.lock();
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+    await wardline.unlock();
+    await until(() => wardline.session.value.phase === "open");
+  }
+
+  test("locks after the hospital's time without a touch", async () => {
+    await opened();
+    await vi.advanceTimersByTimeAsync(890_000);
+    touch()();
+    await vi.advanceTimersByTimeAsync(890_000);
+    expect(wardline.session.value.phase).toBe("open");
+    await vi.advanceTimersByTimeAsync(15_000);
+
+    expect(wardline.session.value).toMatchObject({ phase: "locked", reason: "idle", fingerprint: null });
+    expect(wardline.directory.value.people).toEqual([]);
+    await expect(wardline.requestBed({} as never)).rejects.toThrow();
+  });
+
+  test("and asleep meanwhile locks at the first touch, which revives nothing", async () => {
+    await opened();
+    vi.setSystemTime(Date.now() + 901_000);
+    touch()();
+
+    expect(wardline.session.value).toMatchObject({ phase: "locked", reason: "idle" });
+  });
+
+  test("holds no key any more once it is locked", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const rings: WeakRef<Keyring>[] = [];
+    // A spy would remember what it gave, and a stub who listens.
+    const { of } = Keyring;
+    Keyring.of = async (...parts) => {
+      const ring = await of.apply(Keyring, parts);
+      rings.push(new WeakRef(ring));
+      return ring;
+    };
+    const page = new EventTarget();
+    const listening = { addEventListener: page.addEventListener.bind(page), removeEventListener: page.removeEventListener.bind(page) };
+    Object.assign(document, listening);
+    for (const [name, listens] of Object.entries(listening)) vi.stubGlobal(name, listens);
+    await opened();
+    Keyring.of = of;
+    await vi.advanceTimersByTimeAsync(905_000);
+    expect(wardline.session.value.reason).toBe("idle");
+    vi.useRealTimers();
+
+    await until(() => {
+      collect();
+      return rings.every((ring) => ring.deref() === undefined);
+    });
+    expect(rings.length).toBeGreaterThan(0);
+  });
+
+  test("locks when the sign-in ends, of which the server said the time", async () => {
+    await join();
+    await approve();
+    wardline.lock();
+    world.before.set("POST /session", () => ({ body: { ...session(), expires_at: new Date(Date.now() + 500).toISOString() } }));
+    await wardline.unlock();
+    expect(wardline.session.value.phase).not.toBe("locked");
+
+    await until(() => wardline.session.value.phase === "locked");
+    expect(wardline.session.value.reason).toBe("expired");
   });
 });
 
