@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from identity.models import Membership, RegistrarProposal
+from identity.models import Membership, PrincipalKey, RegistrarProposal
 from identity.services.statements import latest
 from tests.identity.browser import shown
 from tests.identity.test_auditors import appoint
@@ -114,6 +114,14 @@ def test_a_root_that_is_not_the_hospitals_makes_nobody_a_registrar(night, second
     assert code(second.post(url, of_root(night.kreis, night.adler, public, key=night.uni.root))) == (400, "statement.no_chain")
     assert code(second.post(url, of_root(night.kreis, night.adler, second.keys.sign.public))) == (400, "statement.unexpected")
     assert code(second.post(url, of_root(night.kreis, night.conrad, public))) == (400, "statement.unexpected")
+    assert not is_registrar(night.adler)
+
+
+def test_whose_keys_changed_since_is_compared_again(night, second, proposal):
+    """The root's holder is about to sign the key that was compared; it is the former one by now."""
+    PrincipalKey.objects.filter(principal=night.adler.id, replaced_at=None).update(sign_public_key=second.keys.sign.public)
+
+    assert code(confirm(second, proposal, night.adler)) == (409, "registrar.other_keys")
     assert not is_registrar(night.adler)
 
 
