@@ -5,20 +5,17 @@ comes with the app's call and would not with the provider's redirect.
 """
 
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.idempotency import idempotent
-from backend.parsing import parsed
+from backend.parsing import LONGEST_FORM, StrictFormParser, parsed
 from identity.authentication import ActorRequest, AnyonesRequest, IsRegistrar
 from identity.fields import Base64UrlField
 from identity.models import SsoProvider, SsoSubject
@@ -27,7 +24,6 @@ from identity.views.strangers import StrangersView
 
 PURPOSES = ["sign-in", "join", "bind"]
 LOGOUT_PATH = "/api/v1/sso/logout"
-LONGEST_FORM = 16_384
 
 
 class StartSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -175,21 +171,6 @@ class UnbindView(APIView):
         return Response({"person": str(person)})
 
 
-class FormParser(BaseParser):
-    """The one form that is taken: ``logout_token``, once."""
-
-    media_type = "application/x-www-form-urlencoded"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, str]:
-        try:
-            pairs = parse_qsl(stream.read(LONGEST_FORM + 1).decode("ascii"), strict_parsing=True, max_num_fields=8)
-        except ValueError as error:
-            raise ParseError from error
-        if len(dict(pairs)) != len(pairs):
-            raise ParseError
-        return dict(pairs)
-
-
 class LogoutSerializer(serializers.Serializer):  # type: ignore[type-arg]
     logout_token = serializers.CharField(max_length=LONGEST_FORM)
 
@@ -199,9 +180,9 @@ class LogoutView(StrangersView):
 
     # The token's signature says who speaks; there is no cookie, so nothing that another site's page could send along.
     authentication_classes: list[Any] = []
-    parser_classes = [FormParser]
+    parser_classes = [StrictFormParser]
 
-    @extend_schema(request={FormParser.media_type: LogoutSerializer}, responses={200: None})
+    @extend_schema(request={StrictFormParser.media_type: LogoutSerializer}, responses={200: None})
     def post(self, request: Request) -> Response:
         """A hospital's sign-in service logs somebody out (OpenID Connect Back-Channel Logout 1.0)."""
         sso_logout.log_out(parsed(LogoutSerializer, request.data)["logout_token"])
