@@ -3,8 +3,8 @@
 Invariant: no request body is taken that is larger than anything the API accepts: Django would write it to disk before
 a view could refuse it. Nor is a method that nobody serves (it is a stranger's text, and would stand in logs and metrics), an encoding
 other than UTF-8 (Python's include some that fail in the framework, before anything could answer), or a form: what another site's page can
-post without asking, and what the framework would read before us. One address takes a form, and nothing else, because a standard says so:
-the logout token of a hospital's sign-in service, which is signed and goes by no cookie.
+post without asking, and what the framework would read before us. Two addresses take a form, and nothing else, because a standard says so:
+a logout token of a hospital's sign-in service, and the assertion of a hospital's software; both are signed and go by no cookie.
 """
 
 import os
@@ -25,11 +25,19 @@ SOCKET_PATH: Final = "/ws/v1/"
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 KINDS: Final = frozenset({b"application/json", b"application/octet-stream"})
 FORM: Final = frozenset({b"application/x-www-form-urlencoded"})
-FORM_PATH: Final = "/api/v1/sso/logout"
+FORM_PATHS: Final = frozenset({"/api/v1/sso/logout", "/fhir/token"})
+FHIR: Final = "/fhir/"
+FHIR_KINDS: Final = frozenset({b"application/fhir+json", b"application/json"})
 CHARSET: Final = re.compile(rb"charset\*?\s*=\s*\"?([^\";]*)", re.IGNORECASE)
 TOO_LARGE: Final = (413, b'{"code":"too_large","detail":"The body is larger than this endpoint takes."}')
 NO_METHOD: Final = (405, b'{"code":"method_not_allowed","detail":"There is no such method here."}')
 NOT_TAKEN: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are JSON in UTF-8, or plain bytes."}')
+
+FHIR_NOT_TAKEN: Final = (
+    415,
+    b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-supported","details":{"text":"unsupported_media_type"},'
+    b'"diagnostics":"Bodies are application/fhir+json in UTF-8."}]}',
+)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -96,8 +104,14 @@ def _refusal(scope: Scope) -> tuple[int, bytes] | None:
     if any(not value.isdigit() or len(value) > 10 or int(value) > MAX_BODY for value in announced):
         return TOO_LARGE
     kinds = _values(scope, b"content-type")
-    taken = FORM if scope["path"] == FORM_PATH else KINDS
-    return None if all(_is_taken(kind, taken) for kind in kinds) else NOT_TAKEN
+    taken, refusal = _taken_at(scope["path"])
+    return None if all(_is_taken(kind, taken) for kind in kinds) else refusal
+
+
+def _taken_at(path: str) -> tuple[frozenset[bytes], tuple[int, bytes]]:
+    if path in FORM_PATHS:
+        return FORM, NOT_TAKEN
+    return (FHIR_KINDS, FHIR_NOT_TAKEN) if path.startswith(FHIR) else (KINDS, NOT_TAKEN)
 
 
 def _is_taken(kind: bytes, taken: frozenset[bytes]) -> bool:

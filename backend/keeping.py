@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-API = "/api/"
+API = ("/api/", "/fhir/")
 
 
 @sync_and_async_middleware

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "identity",
     "messaging",
     "beds",
+    "integration",
     "backend",
 ]
 

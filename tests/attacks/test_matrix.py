@@ -24,6 +24,7 @@ from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.identity.browser import Browser, new_token
 from tests.identity.test_registrars import proposed
+from tests.integration.software import Software
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_emergency import broken
 from tests.served import routes
@@ -159,7 +160,12 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "audit/roster": {"GET": READERS},
     V1 + "audit/reviews": {"GET": READERS, "POST": READERS},
     V1 + "audit/witnesses": {"GET": REGISTRARS},
+    V1 + "integration-clients": {"GET": REGISTRARS},
+    V1 + "integration-clients/<uuid:client>": {"PUT": REGISTRARS},
+    V1 + "integration-clients/<uuid:client>/revoke": {"POST": REGISTRARS},
     V1 + "openapi.json": {"GET": ANYONE},
+    "fhir/.well-known/smart-configuration": {"GET": ANYONE},
+    "fhir/token": {"POST": ANYONE},
     "audit/logs/": {"GET": ANYONE},
     "audit/logs/<uuid:log>/checkpoint": {"GET": ANYONE},
     r"audit/logs/<uuid:log>/^tile/entries/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": {"GET": REGISTRARS},
@@ -181,7 +187,7 @@ CASES = [(route, method) for route, methods in TABLE.items() for method in metho
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 READ = [route for route, method in CLOSED if method == "GET"]
 # Signed by whoever calls, and without a cookie: no other site's page could send anything along.
-SIGNED = {V1 + "sso/logout"}
+SIGNED = {V1 + "sso/logout", "fhir/token"}
 UNSAFE = [(route, method) for route, method in CASES if method != "GET" and route not in SIGNED]
 ASKED = {
     ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",
@@ -271,6 +277,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
     things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern, "<uuid:sign_in>": sign_in}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
+    things |= {"<uuid:client>": Software(night.kreis.registrar).entered().id}
     things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}

@@ -11,8 +11,8 @@ from tests.audit.test_clock_complete import CLOCK
 from tests.audit.walk import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("audit", "beds", "identity", "messaging", "backend")
-_is_code = re.compile(r"(api|audit|beds|identity|messaging|privacy)\.[a-z_]+").fullmatch
+PARTS = ("audit", "beds", "identity", "integration", "messaging", "backend")
+_is_code = re.compile(r"(api|audit|beds|identity|integration|messaging|privacy)\.[a-z_]+").fullmatch
 # Who takes a code of that form that is no action: errors and their answers, the process's own log, Django.
 OTHERS = {"Answer.refused", "Conflict", "Forbidden", "Gone", "Invalid", "NotFound", "TooMany", "Unavailable", "include", "str"}
 # Words of the process's own log (docs/audit-log.md, "Running it").

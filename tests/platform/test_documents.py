@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PARTS = "audit|backend|beds|demo|identity|messaging|wardline_client|wardline_verify|wardline_witness"
+PARTS = "audit|backend|beds|demo|identity|integration|messaging|wardline_client|wardline_verify|wardline_witness"
 # What an audit event or an error is called looks like a module's member: those names belong to logs and answers.
 CODE = re.compile(rf"`((?:{PARTS})(?:\.[A-Za-z_]+)+)(?:\([^`]*\))?`")
 LISTED = re.compile(rf"^((?:{PARTS})(?:\.[A-Za-z_]+)+)", re.MULTILINE)  # in a block of Python
@@ -41,7 +41,7 @@ def test_named_code_and_files_exist(document: Path) -> None:
 
 
 def python_files() -> list[Path]:
-    return [path for part in ("audit", "backend", "beds", "identity", "messaging") for path in (ROOT / part).rglob("*.py")]
+    return [path for part in ("audit", "backend", "beds", "identity", "integration", "messaging") for path in (ROOT / part).rglob("*.py")]
 
 
 def resolves(name: str) -> bool:

@@ -31,6 +31,7 @@ from messaging.models import Attachment, AttachmentChunk, Conversation, Member, 
 from tests.beds import rows
 from tests.beds.asking import Asked, Ward
 from tests.cast import Building, Night, Someone, new_cookie
+from tests.integration.software import Software
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_create_epoch import following, rotate
 from wardline_client.protocol import encode
@@ -103,6 +104,10 @@ class Scene:
         provider, _ = SsoProvider.objects.get_or_create(hospital_id=self.night.kreis.id, name="Klinik-Konto", client_secret=b"")
         for person in Person.objects.filter(memberships__hospital=self.night.kreis.id, sso_subjects=None, kind="human")[:MORE]:
             SsoSubject.objects.create(provider=provider, person=person, subject=str(uuid4()))
+
+    def clients(self) -> None:
+        for _ in range(MORE):
+            Software(self.registrar).entered()
 
     def leavers(self) -> None:
         """Members who have left, each with a device."""
@@ -296,6 +301,7 @@ LISTS = {
     "duty": Listed(registrar, Scene.people),
     "duty/{role}/seals": Listed(physician, Scene.former_seals),
     "invitations": Listed(registrar, Scene.invitations),
+    "integration-clients": Listed(registrar, Scene.clients),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/owed-revocations": Listed(registrar, Scene.leavers),
     "members/renewals": Listed(registrar, Scene.renewals),

@@ -1,7 +1,7 @@
 /** What the log calls a deed, in the reader's language. A code not known is shown as it came. */
 import { m } from "../../paraglide/messages";
 
-export const PARTS = ["identity", "beds", "messaging", "audit", "privacy", "api"] as const;
+export const PARTS = ["identity", "beds", "messaging", "audit", "integration", "privacy", "api"] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Those that a filter offers, by part. */
@@ -26,6 +26,7 @@ export const ACTIONS: Record<Part, readonly string[]> = {
     "ask_export", "begin_export", "finish_export", "fail_export", "expire_export", "delete_export", "download_export", "read_export", "list_exports", "read",
     "read_witnesses", "republish",
   ],
+  integration: ["read_clients", "add_client", "change_client", "revoke_client", "issue_token", "refuse_token"],
   privacy: ["erased"],
   api: ["refused"],
 };

@@ -1,0 +1,53 @@
+"""The only lookups of clients, and of what they may see, by id.
+
+Invariant: every query starts at the actor's hospital, a person's or a client's: another hospital's things do not exist.
+"""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from backend.errors import Invalid, NotFound
+from beds.models import Bed, Capacity
+from identity.actors import Actor
+from identity.models import Unit
+from integration.actors import ClientActor
+from integration.models import Client
+
+
+def own_clients(actor: Actor) -> QuerySet[Client]:
+    return Client.objects.filter(hospital=actor.hospital_id)
+
+
+def own_client(actor: Actor, client_id: UUID) -> Client:
+    """A client of the actor's hospital that is not revoked, locked. Raises: NotFound."""
+    found = own_clients(actor).select_for_update().filter(pk=client_id, revoked_at=None).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def client_named(client_id: UUID) -> Client | None:
+    """Who says to be this client, before it has proved it; ``None``: there is none, or it is revoked."""
+    return Client.objects.filter(pk=client_id, revoked_at=None).first()
+
+
+def units_of(actor: ClientActor) -> QuerySet[Unit]:
+    return Unit.objects.filter(hospital=actor.hospital_id, closed_at=None)
+
+
+def beds_of(actor: ClientActor) -> QuerySet[Bed]:
+    return Bed.objects.filter(unit__hospital=actor.hospital_id, unit__closed_at=None)
+
+
+def figures_of(actor: ClientActor) -> QuerySet[Capacity]:
+    """Figures of open units."""
+    return Capacity.objects.filter(unit__hospital=actor.hospital_id, unit__closed_at=None).select_related("unit")
+
+
+def figure_to_report(actor: ClientActor, unit_id: UUID, category: str) -> Capacity:
+    """Raises: Invalid: ``fhir.no_such_figure``: of another hospital, closed, or never opened: one answer."""
+    found = figures_of(actor).filter(unit=unit_id, category=category).first()
+    if found is None:
+        raise Invalid("fhir.no_such_figure", "Your hospital reports no beds of this category for this unit.")
+    return found

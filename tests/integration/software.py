@@ -1,0 +1,70 @@
+"""A hospital's software, with keys of its own, signing in as ``authlib`` has it.
+
+``Software(registrar)`` is let in by the registrar through the API; ``signs(**claims)`` makes an assertion with claims changed at will,
+``asks(assertion)`` takes it to the token address, ``token()`` does both.
+"""
+
+import secrets
+import time
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from django.conf import settings
+from django.test import Client
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from integration.scopes import SCOPES
+from tests.cast import Someone
+
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class Software:
+    def __init__(self, registrar: Someone, scopes: tuple[str, ...] = SCOPES, *, is_rsa: bool = False) -> None:
+        self.registrar, self.scopes, self.id = registrar, scopes, uuid4()
+        self.key = new_key(is_rsa=is_rsa)
+        octets = secrets.token_bytes(3)
+        self.http = Client(REMOTE_ADDR=f"10.{octets[0]}.{octets[1]}.{octets[2]}", HTTP_HOST="localhost:8000")
+
+    def enters(self, **changed: Any) -> Any:
+        return self.registrar.put(f"integration-clients/{self.id}", self.draft(**changed))
+
+    def draft(self, **changed: Any) -> dict[str, Any]:
+        return {"name": "KIS", "scopes": list(self.scopes), "jwks": {"keys": [public(self.key)]}} | changed
+
+    def entered(self) -> "Software":
+        assert self.enters().status_code == 201
+        return self
+
+    def signs(self, *, key: Any = None, header: dict[str, Any] | None = None, **changed: Any) -> str:
+        key = key or self.key
+        algorithm = "RS384" if key.key_type == "RSA" else "ES384"
+        given = {"iss": str(self.id), "sub": str(self.id), "aud": token_endpoint(), "exp": int(time.time()) + 240, "jti": uuid4().hex}
+        claims = {name: value for name, value in (given | changed).items() if value is not None}
+        head = {"alg": algorithm, "typ": "JWT", "kid": key.kid} | (header or {})
+        return jwt.encode(head, claims, key, algorithms=[head["alg"]])
+
+    def asks(self, assertion: str, scope: str = "system/*.crs", **changed: str) -> Any:
+        given = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION, "client_assertion": assertion, "scope": scope}
+        body = urlencode(given | changed)
+        return self.http.post("/fhir/token", data=body, content_type="application/x-www-form-urlencoded")
+
+    def token(self, scope: str = "system/*.crs") -> str:
+        answer = self.asks(self.signs(), scope)
+        assert answer.status_code == 200, answer.content
+        return str(answer.json()["access_token"])
+
+
+def new_key(*, is_rsa: bool = False) -> Any:
+    named: dict[str, Any] = {"kid": uuid4().hex}
+    return RSAKey.generate_key(2048, named) if is_rsa else ECKey.generate_key("P-384", named)
+
+
+def public(key: Any) -> dict[str, Any]:
+    return dict(key.as_dict(private=False))
+
+
+def token_endpoint() -> str:
+    return f"{settings.PUBLIC_URL}/fhir/token"
