@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
+from integration import assertions
 from integration.actors import actor_of_token
-from integration.models import AccessToken
+from integration.models import AccessToken, Client
 from integration.scopes import SCOPES, put_together, taken_apart
 from tests.cast import Night
 from tests.integration.software import Software, new_key, public, token_endpoint
@@ -191,3 +192,25 @@ def test_the_token_opens_nothing_of_the_peoples_api(software: Software) -> None:
     answers = [software.http.get(f"/api/v1/{path}", headers=bearer) for path in ("board", "directory", "sync", "integration-clients")]
 
     assert [answer.status_code for answer in answers] == [401] * 4
+
+
+def test_a_key_changed_while_an_assertion_is_read_is_good_for_nothing(software: Software, monkeypatch: pytest.MonkeyPatch) -> None:
+    former, read = software.key, assertions.verified
+
+    def rotated_meanwhile(*given: Any) -> dict[str, Any]:
+        claims = read(*given)
+        software.key = new_key()
+        assert software.enters().status_code == 200
+        return claims
+
+    monkeypatch.setattr(assertions, "verified", rotated_meanwhile)
+
+    assert refused(software.asks(software.signs(key=former))) == (401, "invalid_client", "client.refused")
+    assert not AccessToken.objects.filter(client=software.id).exists()
+
+
+def test_a_token_of_a_revoked_client_is_none_even_where_it_was_left(software: Software) -> None:
+    token = software.token()
+    Client.objects.filter(pk=software.id).update(revoked_at=timezone.now())
+
+    assert actor_of_token(token) is None
