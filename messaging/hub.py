@@ -134,17 +134,18 @@ class Hub:
         elif socket.hospital in self._watching:
             self._watching[socket.hospital].discard(socket)
 
-    def dispatch(self, publication: str) -> None:
+    async def dispatch(self, publication: str) -> None:
+        """Hand each event of ``publication`` to whom it is for. The sockets send in between: many at once make nobody slow."""
         for kind, targets, text in decode_frames(publication):
             if kind == CLOSE:
                 self._close(targets)
-                continue
-            if kind == WATCH:
+            elif kind == WATCH:
                 self._tell_watching(targets, text)
-                continue
-            for name in targets:
-                for socket in self._by_person.get(name, ()):
-                    socket.put(text)
+            else:
+                for name in targets:
+                    for socket in self._by_person.get(name, ()):
+                        socket.put(text)
+            await asyncio.sleep(0)
 
     def _tell_watching(self, hospitals: Iterable[str], text: str) -> None:
         """The first at once; what follows within ``WATCH_REST`` once, at its end. So the last change is always told."""
@@ -211,4 +212,4 @@ class Hub:
                     # Now, not when it broke: whatever was published in between is behind us.
                     self.resync()
                 elif message["type"] == "message":
-                    self.dispatch(message["data"])
+                    await self.dispatch(message["data"])

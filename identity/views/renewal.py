@@ -83,6 +83,7 @@ class RenewalView(APIView):
     @idempotent
     def post(self, request: ActorRequest) -> Response:
         """Offer the next generation of the own key. Nothing changes until a registrar has signed it."""
+        request.actor.require_human()  # before the body is looked at, so that the refusal is in the log whatever it holds
         made = renewal.offer(actor=request.actor, draft=Draft(**parsed(RenewalSerializer, request.data)))
         return Response(OfferedRenewalSerializer(_offered(made)).data, status=201)
 

@@ -32,6 +32,7 @@ from tests.served import routes
 OUT = {"anonymous": 401, "former_colleague": 401, "revoked_device": 401}
 OWN = OUT | {"outsider": 0}  # also for those who wait; the outsider has an account of their own: 0 is not asked
 MEMBERS = OUT | {"pending": 403, "outsider": 0}
+PEOPLE = MEMBERS | {"archive": 403}
 ABSENT = OUT | {"pending": 403, "outsider": 404}
 REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403, "conrad": 403, "archive": 403}
 READERS = REGISTRARS  # and auditors
@@ -78,7 +79,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "members/<uuid:person>/end": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/devices": {"GET": REGISTRARS},
     V1 + "members/<uuid:person>/recovery": {"POST": REGISTRARS},
-    V1 + "renewal": {"GET": MEMBERS | {"archive": 403}, "POST": MEMBERS | {"archive": 400}},
+    V1 + "renewal": {"GET": PEOPLE, "POST": PEOPLE},
     V1 + "members/renewals": {"GET": REGISTRARS},
     V1 + "members/<uuid:person>/renew": {"POST": REGISTRARS},
     V1 + "recoveries/open": {"POST": ANYONE},

@@ -74,7 +74,7 @@ def told(dispatches: list[tuple[float, list[UUID], UUID]]) -> list[tuple[float, 
         hub.watch(socket, is_on=True)
         for at, boards, hospital in dispatches:
             await asyncio.sleep(max(0.0, start + at - loop.time()))
-            hub.dispatch(encode_frame(WATCH, boards, json.dumps(board(hospital))))
+            await hub.dispatch(encode_frame(WATCH, boards, json.dumps(board(hospital))))
         await asyncio.sleep(3 * WATCH_REST)
         hub.remove(socket)
         return sent
