@@ -4,6 +4,7 @@ Invariant: the share that completes a wrapped seed leaves the server only to a s
 its sign-ins, sockets and its wrap in the transaction that stores the signed reason.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -132,15 +133,21 @@ def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device
     # The conditional update decides between two who revoke at once.
     if not Device.objects.filter(pk=device.pk, revoked_at=None).update(revoked_at=now):
         raise Conflict("device.revoked", "This device was revoked before.")
-    statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=device.id)
-    end_sign_ins(device=device)
-    SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
-    KeyRenewal.objects.filter(device=device, ended_at=None).update(ended_at=now)
-    DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)
+    # Rows before the directory's lock: who answers one of these links at this moment, or makes a device by passkey, has that row and waits.
+    _end_what_it_made(device, now)
     if body.reason in ("lost", "stolen"):
         # Whoever has the phone may have its synced passkey: none that exists now makes another device.
         Passkey.objects.filter(person=device.person_id).update(pin=None)
+    statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=device.id)
     subjects = {"device": device.id, "person": device.person.pseudonym}
     record(event=Event("identity.revoke_device", actor.agent(), [actor.hospital_id], subjects=subjects, detail={"reason": body.reason}))
     device.revoked_at = now
     return device
+
+
+def _end_what_it_made(device: Device, now: datetime) -> None:
+    """In the order of leaving."""
+    end_sign_ins(device=device)
+    SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
+    KeyRenewal.objects.filter(device=device, ended_at=None).update(ended_at=now)
+    DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)

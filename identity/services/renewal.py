@@ -119,9 +119,10 @@ def approve(*, actor: Actor, person_id: UUID, signed: Signed) -> PrincipalKey:
     """
     actor.require_registrar()
     person = access.membership_at_own_hospital(actor, person_id, states=[Membership.State.ACTIVE]).person
-    # In the order of ``revoke`` and ``offer``: devices, what waits, and the directory last.
+    # In the order of ``revoke`` and ``offer``: devices, what waits, passkeys, and the directory last.
     _locked_devices(person.id)
     renewal = access.renewal_of(person.id)
+    _lock_passkeys(person.id)
     statement = statements.read(signed, kind="member", hospital_id=actor.hospital_id, subject=person.id, by=actor.person_id)
     kem, sign = bytes(renewal.kem_public_key), bytes(renewal.sign_public_key)
     require_keys(statement, kem=kem, sign=sign, profile=bytes(person.profile), generation=renewal.generation)
@@ -271,6 +272,11 @@ def _due_since(key: PrincipalKey) -> datetime | None:
 
 def _locked_devices(person_id: UUID) -> list[Device]:
     return list(Device.objects.select_for_update().filter(person=person_id, revoked_at=None).order_by("id"))
+
+
+def _lock_passkeys(person_id: UUID) -> None:
+    """Who makes a device by one of them has its row, and waits for the directory."""
+    list(Passkey.objects.select_for_update().filter(person=person_id).order_by("id").values_list("id", flat=True))
 
 
 def _open_devices(person_id: UUID) -> set[UUID]:
