@@ -4,7 +4,7 @@ import type { RequestTemplate, Statistics, StatisticsQuery, StatisticsTotal } fr
 import type { Port } from "../src/features/port";
 import type {
   Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain, LogView,
-  MessageView, PendingMember, Phase, Readable, SessionState, Settings,
+  KeyRenewal, MessageView, PendingMember, Phase, Readable, SessionState, Settings,
 } from "../src/sync/types";
 
 class Cell<T> implements Readable<T> {
@@ -231,8 +231,10 @@ export function inventedWardline(query: URLSearchParams): Port {
   return {
     session, connection: new Cell((query.get("connection") ?? "live") as "live"), waiting: new Cell(Number(query.get("waiting") ?? 0)), directory: new Cell(directory(query)), clockSkew: 0,
     conversations: new Cell(isEmpty ? [] : conversations(side === "registrar" ? "destination" : side)), requests: requestsCell, board: boardCell, duty,
-    pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", fingerprint: FINGERPRINT }] : []),
+    pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", fingerprint: FINGERPRINT, account: null, isRenewal: false }] : []),
     devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
+    keyRenewal: new Cell<KeyRenewal | null>(query.has("renewal") ? { stage: query.get("renewal") as KeyRenewal["stage"], fingerprint: FINGERPRINT } : null),
+    renewal: async () => ({ prepare: async () => "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", offer: done, open: done, look: done, settle: done, dismiss: () => undefined }),
     messages: (conversation) => new Cell(isEmpty ? [] : messages(conversation, me)),
     refresh: async () => undefined, start: async () => undefined,
     lookAtInvitation: async () => { await done(); return { hospital: { id: "uk", name: "Universitätsklinikum Musterstadt" }, name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", root: "", person: "p-new", sso: null }; },

@@ -209,6 +209,14 @@ export class Directory {
     return !!said?.body.root && this.#pins.has(said.hospital);
   }
 
+  /** Whether a device of this person was ever stated to be in other hands. */
+  hasLost(person: string): boolean {
+    return [...this.#lines.values()].some(({ statements }) => {
+      const latest = statements.at(-1);
+      return latest?.kind === "device-revoked" && latest.body.principal === person && ["lost", "stolen"].includes(latest.body.reason);
+    });
+  }
+
   isRegistrar(person: string): boolean {
     return !!this.latest("registrar", person)?.body.sign;
   }

@@ -1,6 +1,6 @@
 /** What the screens read: the stores of `sync` as one piece of state, and the questions several screens ask of it. */
 import type {
-  BedRequest, BoardHospital, Candidate, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, Hospital, MessageView, PendingMember,
+  BedRequest, BoardHospital, Candidate, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, Hospital, KeyRenewal, MessageView, PendingMember,
   Person, Readable, SessionState,
 } from "../sync/types";
 import type { RequestTemplate } from "../sync/numbers";
@@ -25,6 +25,7 @@ class Model {
   templates = $state.raw<RequestTemplate[]>([]);
   pendingMembers = $state.raw<PendingMember[]>([]);
   devices = $state.raw<DeviceInfo[]>([]);
+  keyRenewal = $state.raw<KeyRenewal | null>(null);
 
   readonly people = $derived(new Map<string, Person>(this.directory.people.map((each) => [each.id, each])));
   readonly roles = $derived(new Map<string, DutyRole>(this.directory.roles.map((each) => [each.id, each])));
@@ -52,6 +53,7 @@ export function usePort(port: Port): () => void {
     follow(port.duty, (value) => { model.duty = value; }),
     follow(port.templates, (value) => { model.templates = value; }),
     follow(port.pendingMembers, (value) => { model.pendingMembers = value; }),
+    follow(port.keyRenewal, (value) => { model.keyRenewal = value; }),
     follow(port.devices, (value) => { model.devices = value; }),
   ];
   return () => ends.forEach((end) => end());

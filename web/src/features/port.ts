@@ -9,6 +9,7 @@ import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
 import type { House } from "../sync/house";
 import type { Registry } from "../sync/registry";
+import type { Renewal } from "../sync/renewal";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
 import type { SignIns } from "../sync/sign-ins";
@@ -16,7 +17,7 @@ import type { SsoPurpose } from "../sync/sso";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
-  FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
+  FigureReport, Invitee, KeyRenewal, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
   SingleBed,
 } from "../sync/types";
 
@@ -44,6 +45,7 @@ export interface Port {
   readonly templates: Readable<RequestTemplate[]>;
   readonly pendingMembers: Readable<PendingMember[]>;
   readonly devices: Readable<DeviceInfo[]>;
+  readonly keyRenewal: Readable<KeyRenewal | null>;
   /** Milliseconds from the clock here to the server's. */
   readonly clockSkew: number;
   messages(conversation: string): Readable<MessageView[]>;
@@ -114,6 +116,7 @@ export interface Port {
   dismissAboutMe(): Promise<unknown>;
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;
+  renewal(): Promise<Pick<Renewal, keyof Renewal>>;
   roles(): Promise<Pick<Roles, keyof Roles>>;
   loadChain(role: string): Promise<EscalationChain>;
   saveChain(chain: EscalationChain): Promise<EscalationChain>;

@@ -5,7 +5,7 @@
  * after unlocking are sealed under a key derived from the seed; the device's keys cannot be exported.
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import { aesOpen, aesSeal, type Bytes, concat, fromUtf8, hkdf, random, utf8 } from "../crypto";
+import { aesOpen, aesSeal, type Bytes, concat, equal, fromUtf8, hkdf, random, utf8 } from "../crypto";
 import type { AccountRow, ConversationRow, DeviceRow, EpochRow, HeadsRow, MessageRow, OutboxRow, StatementRow, UploadRow } from "./rows";
 
 interface Schema extends DBSchema {
@@ -173,17 +173,40 @@ export class LocalStore {
   }
 
   async putSnapshot(storeKey: Bytes, name: string, value: unknown): Promise<void> {
-    const nonce = random(12);
-    const sealed = await aesSeal(storeKey, nonce, utf8(JSON.stringify(value)), utf8(name));
-    await this.#db.put("snapshots", concat(nonce, sealed), name);
+    await this.#db.put("snapshots", await sealed(storeKey, name, utf8(JSON.stringify(value))), name);
   }
 
   /** Undefined if there is none, or it was sealed under another seed. */
   async snapshot<T>(storeKey: Bytes, name: string): Promise<T | undefined> {
     const kept = await this.#db.get("snapshots", name);
     if (!kept) return undefined;
-    const plain = await aesOpen(storeKey, kept.slice(0, 12), kept.slice(12), utf8(name)).catch(() => null);
+    const plain = await opened(storeKey, name, kept);
     return plain ? (JSON.parse(fromUtf8(plain)) as T) : undefined;
+  }
+
+  /**
+   * Seals under the present key what is still under a former one; what opens with neither stays. Interrupted, it is begun again: each snapshot
+   * is under one of them at every moment.
+   */
+  async carryOver(former: readonly Bytes[], present: Bytes): Promise<void> {
+    if (former.length === 0) return;
+    for (const name of await this.#db.getAllKeys("snapshots")) {
+      const kept = await this.#db.get("snapshots", name);
+      if (kept && !(await opened(present, name, kept))) await this.#carryOver(former, present, name, kept);
+    }
+  }
+
+  async #carryOver(former: readonly Bytes[], present: Bytes, name: string, kept: Bytes): Promise<void> {
+    for (const key of former) {
+      const plain = await opened(key, name, kept);
+      if (!plain) continue;
+      const carried = await sealed(present, name, plain);
+      const write = this.#db.transaction("snapshots", "readwrite");
+      const now = await write.store.get(name);
+      // What was written meanwhile is newer.
+      if (now && equal(now, kept)) await write.store.put(carried, name);
+      return write.done;
+    }
   }
 
   /** Forgets everything: keys, ciphertext, who it was. Emptied and not deleted: a second tab would hold up a deletion for ever. */
@@ -200,6 +223,15 @@ export class LocalStore {
 /** The key of the snapshots, from the person's seed. */
 export async function snapshotKey(seed: Bytes): Promise<Bytes> {
   return hkdf(seed, utf8("wardline/1 local store"));
+}
+
+async function sealed(storeKey: Bytes, name: string, plain: Bytes): Promise<Bytes> {
+  const nonce = random(12);
+  return concat(nonce, await aesSeal(storeKey, nonce, plain, utf8(name)));
+}
+
+function opened(storeKey: Bytes, name: string, kept: Bytes): Promise<Bytes | null> {
+  return aesOpen(storeKey, kept.slice(0, 12), kept.slice(12), utf8(name)).catch(() => null);
 }
 
 function allOf(conversation: string): IDBKeyRange {

@@ -11,14 +11,14 @@ import { type Enrolled, join, recoverBy } from "./enrolment";
 import { forgetShell } from "./forgetting";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
-import { Keyring } from "./keyring";
+import { generationsOf, Keyring } from "./keyring";
 import { answerLink } from "./linking";
 import { onlyApi, OpenedSession } from "./opened";
 import { NOBODY, type Shown } from "./shown";
 import { finish, leave, type SsoFinished, type SsoPurpose, type SsoReturn } from "./sso";
 import type { DirectoryView, SessionState, Sso } from "./types";
 import { ownerOf, unlock, unlockFromProvider } from "./unlocking";
-import type { SessionWire } from "./wire";
+import type { SessionWire, UnlockWire } from "./wire";
 
 const PENDING_POLL_MS = 5_000;
 const LOCKED_OUT = ["device.revoked", "membership.ended"];
@@ -121,7 +121,9 @@ export class Entrance {
     const store = (this.#store ??= await LocalStore.open());
     await store.wipe();
     await store.enrol(device, account);
-    const ring = await Keyring.of(ownerOf(device, account), seed, generation, []);
+    // Linked after the key was renewed: the former seeds open what was sealed before.
+    const rows = generation > 1 ? generationsOf((await this.#api.get<UnlockWire>("/session/unlock")).keys) : [];
+    const ring = await Keyring.of(ownerOf(device, account), seed, generation, rows);
     await this.#enter(ring, session);
     return ring;
   }
@@ -179,11 +181,12 @@ export class Entrance {
     opened.live.open();
   }
 
-  /** The directory has come: the hospital's name for the unlock screen, and whether this person is a registrar. */
+  /** The directory has come: the hospital's name for the unlock screen, whether this person is a registrar, and whose key may be a new one. */
   async #named(view: DirectoryView, opened: OpenedSession): Promise<void> {
     const hospital = view.hospitals.find(({ id }) => id === opened.ground.ring.hospital);
+    const fingerprint = await fingerprintOf(opened.ground.ring);
     if (!hospital || this.#opened !== opened) return;
-    this.#shown.session.update({ hospitalName: hospital.name, isRegistrar: opened.isRegistrar });
+    this.#shown.session.update({ hospitalName: hospital.name, isRegistrar: opened.isRegistrar, fingerprint });
     const { store, account } = await this.#own();
     if (account.hospitalName !== hospital.name) await store.putAccount({ ...account, hospitalName: hospital.name });
   }

@@ -45,39 +45,66 @@ export function generationsOf(wires: readonly GenerationWire[]): GenerationRow[]
   return wires.map(({ generation, history }) => ({ generation, history: history === null ? null : unb64u(history) }));
 }
 
+interface Present { seed: Bytes; generation: number; own: PrincipalKeys; storeKey: Bytes }
+
+async function presentOf(seed: Bytes, generation: number): Promise<Present> {
+  return { seed, generation, own: await principalKeys(seed), storeKey: await snapshotKey(seed) };
+}
+
 export class Keyring implements Owner {
   readonly person: string;
   readonly hospital: string;
   readonly device: string;
   readonly deviceKey: SigningKey;
-  readonly seed: Bytes;
-  readonly generation: number;
-  /** The keys of the present generation. */
-  readonly own: PrincipalKeys;
-  readonly storeKey: Bytes;
+  #present: Present;
+  /** Of the person's former generations: what is kept on the device may still be sealed under one of them. */
+  formerStoreKeys: readonly Bytes[] = [];
   /** Every X-Wing key held, by principal and kid. */
   readonly #kems = new Map<string, KemKey>();
   /** The person's own, oldest first. */
-  readonly #ownKems: KemKey[] = [];
+  #ownKems: readonly KemKey[] = [];
   readonly #roleSeeds = new Map<string, Bytes>();
   readonly #epochKeys = new Map<string, Bytes>();
 
-  private constructor(owner: Owner, seed: Bytes, generation: number, own: PrincipalKeys, storeKey: Bytes) {
+  private constructor(owner: Owner, present: Present) {
     this.person = owner.person;
     this.hospital = owner.hospital;
     this.device = owner.device;
     this.deviceKey = owner.deviceKey;
-    this.seed = seed;
-    this.generation = generation;
-    this.own = own;
-    this.storeKey = storeKey;
+    this.#present = present;
+  }
+
+  get seed(): Bytes {
+    return this.#present.seed;
+  }
+
+  get generation(): number {
+    return this.#present.generation;
+  }
+
+  /** The keys of the present generation. */
+  get own(): PrincipalKeys {
+    return this.#present.own;
+  }
+
+  get storeKey(): Bytes {
+    return this.#present.storeKey;
   }
 
   /** Throws `wrap.unreadable` if a former generation does not open. */
   static async of(owner: Owner, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<Keyring> {
-    const ring = new Keyring(owner, seed, generation, await principalKeys(seed), await snapshotKey(seed));
-    await ring.#holdAll(owner.person, seed, generation, rows);
+    const present = await presentOf(seed, generation);
+    const ring = new Keyring(owner, present);
+    await ring.#holdAll(present, rows);
     return ring;
+  }
+
+  /** The next generation, once it holds; what was sealed to the former ones stays readable. Throws as `of`. */
+  async advance(seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<void> {
+    const present = await presentOf(seed, generation);
+    await this.#holdAll(present, rows);
+    this.formerStoreKeys = [...this.formerStoreKeys, this.storeKey];
+    this.#present = present;
   }
 
   /**
@@ -119,17 +146,19 @@ export class Keyring implements Owner {
     return true;
   }
 
-  async #holdAll(principal: string, seed: Bytes, generation: number, rows: readonly GenerationRow[]): Promise<void> {
-    let [present, next] = [seed, generation];
+  async #holdAll(present: Present, rows: readonly GenerationRow[]): Promise<void> {
+    let { seed, generation } = present;
+    const kems = [present.own.kem];
     for (;;) {
-      const { kem } = await principalKeys(present);
-      await this.#hold(principal, kem);
-      this.#ownKems.unshift(kem);
-      const history = rows.find((row) => row.generation === next)?.history;
-      if (!history || next === 1) return;
-      next -= 1;
-      present = await openHistory(present, principal, next, history);
+      const history = rows.find((row) => row.generation === generation)?.history;
+      if (!history || generation === 1) break;
+      generation -= 1;
+      seed = await openHistory(seed, this.person, generation, history);
+      kems.unshift((await principalKeys(seed)).kem);
+      this.formerStoreKeys = [await snapshotKey(seed), ...this.formerStoreKeys];
     }
+    for (const kem of kems) await this.#hold(this.person, kem);
+    this.#ownKems = [...this.#ownKems, ...kems];
   }
 
   async #hold(principal: string, kem: KemKey): Promise<void> {

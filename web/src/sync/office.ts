@@ -4,8 +4,7 @@
  * Invariant: whatever vouches for a key is signed here, with this person's own key, over what was shown to them.
  */
 import {
-  b64u, type Bodies, type Bytes, type Directory, fingerprint, formatInvitation, formatRecovery, onlyProtocol, openProfile, profileDigest, random,
-  type RevocationReason, type StatementKind, unb64u,
+  b64u, type Bodies, type Bytes, type Directory, formatInvitation, formatRecovery, onlyProtocol, random, type RevocationReason, type StatementKind,
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
@@ -14,20 +13,16 @@ import { Value } from "./observable";
 import { RoleKeys } from "./rolekeys";
 import { dutyAt } from "./shifts";
 import { state } from "./stating";
-import type { DeviceInfo, Duty, EscalationChain, Invitee, PendingMember, Settings } from "./types";
-import type { DutyWire, PendingMemberWire, Results } from "./wire";
+import type { DeviceInfo, Duty, EscalationChain, Invitee, Settings } from "./types";
+import type { DutyWire, Results } from "./wire";
 
 export interface Address { address: string; expiresAt: string }
 
 export class Office {
   readonly duty = new Value<Duty[]>([]);
-  readonly pending = new Value<PendingMember[]>([]);
   readonly devices = new Value<DeviceInfo[]>([]);
   readonly #ground: Ground;
   readonly #root: Bytes;
-  /** What was shown is what gets signed: kept from the list, not asked for again at approval. */
-  #shown = new Map<string, PendingMemberWire>();
-
   /** Former role seeds being fetched and handed on. */
   mending: Promise<void> = Promise.resolve();
   readonly #keys: RoleKeys;
@@ -138,28 +133,6 @@ export class Office {
   async createInvitation(member: Invitee): Promise<Address> {
     const { token, expires_at } = await this.#ground.api.post<{ token: string; expires_at: string }>("/invitations", member);
     return { address: location.origin + formatInvitation(token, this.#root), expiresAt: expires_at };
-  }
-
-  async refreshPending(): Promise<void> {
-    const { results } = await this.#ground.api.get<Results<PendingMemberWire>>("/members/pending");
-    this.#shown = new Map(results.map((member) => [member.person, member]));
-    const shown = results.map(async ({ person, keys, profile, account }): Promise<PendingMember> => {
-      // The name to approve is the one in the bytes that will be signed, whatever the server writes beside them.
-      const said = await openProfile(unb64u(profile));
-      return { person, ...said, fingerprint: await fingerprint(unb64u(keys.kem), unb64u(keys.sign)), account };
-    });
-    this.pending.set(await Promise.all(shown));
-  }
-
-  /** Signs the keys whose fingerprint was shown. */
-  async approveMember(person: string): Promise<void> {
-    const member = this.#shown.get(person);
-    if (!member) throw new ApiError(404, { code: "member.not_shown", detail: "" });
-    const { kem, sign } = member.keys;
-    const generation = (this.#ground.trust.directory.latest("member", person)?.body.generation ?? 0) + 1;
-    const body = { generation, kem: unb64u(kem, 1216), sign: unb64u(sign, 32), profile: await profileDigest(unb64u(member.profile)) };
-    await this.#state(`/members/${person}/approve`, "member", person, body);
-    await Promise.all([this.refreshPending(), this.#ground.trust.refresh()]);
   }
 
   async endMembership(person: string): Promise<void> {

@@ -3,7 +3,7 @@
  *
  * Invariant: it lives from unlocking to locking. `close` ends every timer, socket and watch it started, and with it go keys and opened bodies.
  */
-import { type Bytes, ProtocolError } from "../crypto";
+import { type Bytes, ProtocolError, type RevocationReason } from "../crypto";
 import type { AccountRow, LocalStore, OutboxRow } from "../store";
 import { type Api, ApiError } from "./api";
 import { Audit } from "./audit";
@@ -21,13 +21,16 @@ import { Outbox } from "./outbox";
 import { Reading } from "./reading";
 import { Registry } from "./registry";
 import { Requests } from "./requests";
+import type { Renewal } from "./renewal";
 import type { Roles } from "./roles";
 import { Rosters } from "./rosters";
 import { Sending } from "./sending";
 import { Shifts } from "./shifts";
 import { SignIns } from "./sign-ins";
 import { Trust } from "./trust";
-import type { MessageView } from "./types";
+import { Value } from "./observable";
+import type { KeyRenewal, MessageView } from "./types";
+import { Vouching } from "./vouching";
 import type { MessageWire } from "./wire";
 
 const DIRECTORY_AGE_MS = 10 * 60 * 1000;
@@ -41,6 +44,7 @@ export class OpenedSession {
   readonly requests: Requests;
   readonly board: Board;
   readonly office: Office;
+  readonly vouching: Vouching;
   readonly numbers: Numbers;
   readonly audit: Audit;
   readonly registry: Registry;
@@ -51,10 +55,12 @@ export class OpenedSession {
   readonly live: Live;
   readonly #shifts: Shifts;
   #directoryAt = 0;
+  readonly renewing = new Value<KeyRenewal | null>(null);
   #roles: Promise<Roles> | null = null;
+  #renewal: Promise<Renewal> | null = null;
 
   constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
-    const trust = new Trust(api, store, ring.storeKey, new Map(account.pins), ring);
+    const trust = new Trust(api, store, new Map(account.pins), ring);
     this.ground = { api, store, ring, trust };
     const epochs = new Epochs(this.ground);
     const rolesHeld = () => this.office.rolesHeld();
@@ -67,6 +73,7 @@ export class OpenedSession {
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board, now);
     this.office = new Office(this.ground, rootOf(account), () => this.conversations.allChanged());
     this.#shifts = new Shifts(this.office.duty, now, () => this.#changeShift(now()));
+    this.vouching = new Vouching(this.ground);
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
     this.signIns = new SignIns(api);
@@ -84,7 +91,9 @@ export class OpenedSession {
 
   /** What the device has, without the network. */
   async load(): Promise<void> {
-    await this.ground.trust.load();
+    const { store, ring, trust } = this.ground;
+    await store.carryOver(ring.formerStoreKeys, ring.storeKey);
+    await trust.load();
     await Promise.all([this.office.load(), this.requests.load(), this.board.load(), this.numbers.load(), this.outbox.load()]);
     await this.inbox.load();
   }
@@ -98,7 +107,8 @@ export class OpenedSession {
 
   /** Everything that may have changed. Statements and duty first: without them new epochs do not open. */
   async resync(): Promise<void> {
-    const isDirectoryOld = Date.now() - this.#directoryAt > DIRECTORY_AGE_MS;
+    // Who waits for a registrar's signature looks each time: the bell may have rung while there was no socket.
+    const isDirectoryOld = Date.now() - this.#directoryAt > DIRECTORY_AGE_MS || this.renewing.value?.stage === "waiting";
     if (isDirectoryOld) await this.refreshDirectory();
     await this.office.refreshDuty();
     this.outbox.flush();
@@ -129,6 +139,31 @@ export class OpenedSession {
   async refreshDirectory(): Promise<void> {
     await this.ground.trust.refresh();
     this.#directoryAt = Date.now();
+    this.#watchKey();
+  }
+
+  /** The renewal of the own key after a lost device; loaded for whom that concerns. */
+  async renewal(): Promise<Renewal> {
+    this.#renewal ??= import("./renewal").then(({ Renewal }) => new Renewal(this.ground, this.renewing, () => this.#renewed()));
+    return this.#renewal;
+  }
+
+  #watchKey(): void {
+    const { trust, ring } = this.ground;
+    if (this.#renewal || trust.directory.hasLost(ring.person)) this.renewal().then((renewal) => renewal.settle()).catch(onlyHousekeeping);
+  }
+
+  /** What was sealed to the next key meanwhile opens now, and what is on the screen gets its next epoch. */
+  #renewed(): void {
+    this.conversations.allChanged();
+    this.#keepHouse();
+    Promise.all([this.refreshDirectory(), this.office.refreshDuty(), this.office.refreshDevices()]).catch(onlyApi);
+  }
+
+  async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
+    await this.office.revokeDevice(device, reason);
+    const isOwn = this.office.devices.value.some(({ id }) => id === device);
+    if (isOwn && ["lost", "stolen"].includes(reason)) await this.renewal().then((renewal) => renewal.look()).catch(onlyApi);
   }
 
   /** A planned turn began or ended: no ring is needed to know it. */
@@ -163,13 +198,13 @@ export class OpenedSession {
       case "board":
         return this.board.heard(String(event["hospital"]));
       case "devices":
-        return this.office.refreshDevices();
+        return Promise.all([this.office.refreshDevices(), this.refreshDirectory()]);
       case "duty":
         await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
         this.#keepHouse();
         return Promise.all([this.inbox.sync(), this.requests.refresh()]);
       case "members":
-        await Promise.all([this.refreshDirectory(), this.isRegistrar && this.office.refreshPending()]);
+        await Promise.all([this.refreshDirectory(), this.isRegistrar && this.vouching.refresh()]);
         this.#keepHouse();
         return this.#renewRoles();
       default:

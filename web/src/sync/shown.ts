@@ -7,7 +7,7 @@ import type { RequestTemplate } from "./numbers";
 import { Value } from "./observable";
 import type { OpenedSession } from "./opened";
 import type {
-  BedRequest, BoardHospital, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, PendingMember, Readable, SessionState,
+  BedRequest, BoardHospital, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, KeyRenewal, PendingMember, Readable, SessionState,
 } from "./types";
 import { EMPTY_DIRECTORY } from "./types";
 
@@ -29,6 +29,7 @@ export class Shown {
   readonly templates = new Value<RequestTemplate[]>([]);
   readonly pendingMembers = new Value<PendingMember[]>([]);
   readonly devices = new Value<DeviceInfo[]>([]);
+  readonly keyRenewal = new Value<KeyRenewal | null>(null);
 
   /** Shows an opened session; returns what ends that. */
   follow(opened: OpenedSession): (() => void)[] {
@@ -41,8 +42,9 @@ export class Shown {
       forward(opened.board.at, this.boardAt),
       forward(opened.office.duty, this.duty),
       forward(opened.numbers.templates, this.templates),
-      forward(opened.office.pending, this.pendingMembers),
+      forward(opened.vouching.pending, this.pendingMembers),
       forward(opened.office.devices, this.devices),
+      forward(opened.renewing, this.keyRenewal),
       forward(opened.ground.trust.view, this.directory),
       opened.office.duty.subscribe(() => this.session.update({ rolesOnDuty: opened.office.rolesHeld() })),
     ];
@@ -52,6 +54,7 @@ export class Shown {
     this.connection.set("offline");
     this.waiting.set(0);
     this.boardAt.set(null);
+    this.keyRenewal.set(null);
     this.directory.set(EMPTY_DIRECTORY);
     for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices]) list.set([]);
   }

@@ -17,6 +17,9 @@ import type { DirectoryWire, StatementsWire, StatementWire } from "./wire";
 
 const LOOK_AGAIN_MS = 60_000;
 
+/** Whose directory it is. The key of what is kept changes when the person's own does. */
+interface Me { readonly person: string; readonly hospital: string; readonly storeKey: Bytes }
+
 export class Trust {
   readonly view = new Value<DirectoryView>(EMPTY_DIRECTORY);
   directory: Directory;
@@ -25,25 +28,25 @@ export class Trust {
   readonly pins: ReadonlyMap<string, Bytes>;
   readonly #api: Api;
   readonly #store: LocalStore;
-  readonly #storeKey: Bytes;
   #order = 0;
   #headsOrder = 0;
   /** One look at a time: two at once would both start from the same place. */
   #learning: Promise<void> = Promise.resolve();
   readonly #lookedForAt = new Map<string, number>();
   #unproved: Statement[] = [];
-  readonly #me: { person: string; hospital: string };
+  readonly #me: Me;
   /** How many statements of the own hospital this device has seen; what comes after is new. */
   #seen = 0;
   readonly #signedHere = new Set<string>();
+  /** As `#signedHere`, from one unlocking to the next: a registrar may take until tomorrow. */
+  #expected: string[] = [];
   #aboutMe: AboutMe[] = [];
 
-  constructor(api: Api, store: LocalStore, storeKey: Bytes, pins: ReadonlyMap<string, Bytes>, me: { person: string; hospital: string }) {
+  constructor(api: Api, store: LocalStore, pins: ReadonlyMap<string, Bytes>, me: Me) {
     this.#api = api;
     this.#me = me;
     this.watching = new Watching(me.hospital);
     this.#store = store;
-    this.#storeKey = storeKey;
     this.pins = pins;
     this.directory = new Directory(pins);
   }
@@ -53,10 +56,11 @@ export class Trust {
     const seen = await this.#store.heads();
     this.watching = new Watching(this.#me.hospital, seen?.heads);
     this.#order = seen?.order ?? 0;
-    this.#aboutMe = (await this.#store.snapshot<AboutMe[]>(this.#storeKey, "about-me")) ?? [];
+    this.#expected = (await this.#store.snapshot<string[]>(this.#me.storeKey, "expected")) ?? [];
+    this.#aboutMe = (await this.#store.snapshot<AboutMe[]>(this.#me.storeKey, "about-me")) ?? [];
     await this.#learn(await this.#store.statements());
     this.#seen = this.watching.size(this.#me.hospital);
-    const kept = await this.#store.snapshot<DirectoryWire>(this.#storeKey, "directory");
+    const kept = await this.#store.snapshot<DirectoryWire>(this.#me.storeKey, "directory");
     if (kept) this.view.set(await this.#prove(kept));
   }
 
@@ -66,7 +70,7 @@ export class Trust {
     // Accepted only now: what it stated before that was passed over.
     const unseen = wire.hospitals.filter(({ id }) => this.watching.size(id) === 0);
     if (unseen.length > 0) await this.#inLine(() => this.#learnNow(unseen.map(({ id }) => id)));
-    await this.#store.putSnapshot(this.#storeKey, "directory", wire);
+    await this.#store.putSnapshot(this.#me.storeKey, "directory", wire);
     this.view.set(await this.#prove(wire));
   }
 
@@ -133,6 +137,12 @@ export class Trust {
     this.watching.expect(await leafHash(statement));
   }
 
+  /** Digests of statements made here, and ids of X-Wing keys, that are to come into force later: then they are no news to the person. */
+  async expect(marks: readonly string[]): Promise<void> {
+    this.#expected = [...marks];
+    await this.#store.putSnapshot(this.#me.storeKey, "expected", this.#expected);
+  }
+
   /** Two people have compared, or a registrar has explained: what the service shows of this hospital now is believed. */
   async accept(hospital: string): Promise<void> {
     await this.#inLine(async () => {
@@ -147,7 +157,7 @@ export class Trust {
   /** The person has seen that. */
   async dismissAboutMe(): Promise<void> {
     this.#aboutMe = [];
-    await this.#store.putSnapshot(this.#storeKey, "about-me", []);
+    await this.#store.putSnapshot(this.#me.storeKey, "about-me", []);
     this.view.set({ ...this.view.value, aboutMe: [] });
   }
 
@@ -170,9 +180,10 @@ export class Trust {
     const { kind, digest, at, subject, body } = statement;
     const isAboutDevice = "principal" in body;
     if ((isAboutDevice ? body.principal : subject) !== this.#me.person || this.#signedHere.has(digest)) return;
+    if (this.#expected.includes(digest) || ("kem" in body && this.#expected.includes(b64u(await keyId(body.kem))))) return;
     if (this.#aboutMe.some((known) => known.digest === digest)) return;
     this.#aboutMe = [...this.#aboutMe, { digest, kind, device: isAboutDevice ? subject : null, at }];
-    await this.#store.putSnapshot(this.#storeKey, "about-me", this.#aboutMe);
+    await this.#store.putSnapshot(this.#me.storeKey, "about-me", this.#aboutMe);
   }
 
   async #prove(wire: DirectoryWire): Promise<DirectoryView> {

@@ -425,7 +425,15 @@ export interface PendingMember {
   fingerprint: string;
   /** What the hospital's own sign-in service calls them, if they signed in there. */
   account: string | null;
+  /** A member whose next keys these are, after a lost device; else somebody who joins. */
+  isRenewal: boolean;
 }
+
+/**
+ * The own key after a device was lost. `due`: the next one should be made; `office`: a registrar gives up the office first; `waiting`: made
+ * here, a registrar compares `fingerprint`; `elsewhere`: made at another device; `signed`: it holds, and this page has yet to open it; `done`.
+ */
+export interface KeyRenewal { stage: "due" | "office" | "waiting" | "elsewhere" | "signed" | "done"; fingerprint: string | null }
 
 /** Who is invited, and as what: what a registrar verifies. */
 export interface Invitee { name: string; title: string; profession: string; speciality: string; unit: string }

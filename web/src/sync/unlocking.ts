@@ -22,12 +22,18 @@ type Wrap = UnlockWire["wraps"][number];
 /** Signs in by what the hospital's sign-in service proved, and opens the seed with what this device has. */
 export async function unlockFromProvider(api: Api, device: DeviceRow, account: AccountRow, challenge: string): Promise<Unlocked> {
   const session = await signIn(api, device, unb64u(challenge), { sso: true });
+  const { seed, generation, rows } = await openSignedIn(api, device, account);
+  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, rows) };
+}
+
+/** The person's newest seed, for who is signed in: by what this device has. Throws `wrap.unreadable`. */
+export async function openSignedIn(api: Api, device: DeviceRow, account: AccountRow) {
   const { wraps, keys } = await api.get<UnlockWire>("/session/unlock");
   const secret = device.secret ? null : await secretOf(account.credential);
-  const { seed, generation } = secret
+  const opened = secret
     ? await openBy("passkey", wraps.filter((wrap) => isSame(wrap.credential_id, account.credential)), secret, account.person)
     : await openLocally(wraps, device, account.person);
-  return { session, ring: await Keyring.of(ownerOf(device, account), seed, generation, generationsOf(keys)) };
+  return { ...opened, rows: generationsOf(keys) };
 }
 
 /** Signs in with the passkey and opens the seed; with `code`, by the recovery code instead of the passkey's secret. */

@@ -19,6 +19,7 @@ import type { Address } from "./office";
 import type { OpenedSession } from "./opened";
 import { enablePush } from "./push";
 import type { Registry } from "./registry";
+import type { Renewal } from "./renewal";
 import type { Rosters } from "./rosters";
 import type { ActDetails } from "./requests";
 import type { Roles } from "./roles";
@@ -28,7 +29,7 @@ import type { SignIns } from "./sign-ins";
 import { type SsoFinished, type SsoPurpose, takeReturn } from "./sso";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
-  EscalationChain, FigureHistory, FigureReport, Invitee, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
+  EscalationChain, FigureHistory, FigureReport, Invitee, KeyRenewal, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
   SessionState, Settings, SingleBed,
 } from "./types";
 
@@ -54,6 +55,7 @@ export class Wardline {
   readonly templates: Readable<RequestTemplate[]> = this.#shown.templates;
   readonly pendingMembers: Readable<PendingMember[]> = this.#shown.pendingMembers;
   readonly devices: Readable<DeviceInfo[]> = this.#shown.devices;
+  readonly keyRenewal: Readable<KeyRenewal | null> = this.#shown.keyRenewal;
 
   // --- getting in
 
@@ -154,14 +156,14 @@ export class Wardline {
   }
 
   async refresh(what: Refreshable): Promise<void> {
-    const { requests, board, office, numbers } = this.#in;
+    const { requests, board, office, vouching, numbers } = this.#in;
     const all: Record<Refreshable, () => Promise<void>> = {
       board: () => board.refresh(),
       requests: () => requests.refresh(),
       duty: () => office.refreshDuty(),
       templates: () => numbers.refreshTemplates(),
       devices: () => office.refreshDevices(),
-      pendingMembers: () => office.refreshPending(),
+      pendingMembers: () => vouching.refresh(),
       directory: () => this.#in.refreshDirectory(),
     };
     await all[what]();
@@ -319,6 +321,11 @@ export class Wardline {
     return this.#in.roles();
   }
 
+  /** The next generation of the own key, after a lost device; its code is loaded when it is asked for. */
+  async renewal(): Promise<Renewal> {
+    return this.#in.renewal();
+  }
+
   async loadChain(role: string): Promise<EscalationChain> {
     return this.#in.office.loadChain(role);
   }
@@ -344,7 +351,7 @@ export class Wardline {
   }
 
   async approveMember(person: string): Promise<void> {
-    return this.#in.office.approveMember(person);
+    return this.#in.vouching.approve(person);
   }
 
   async endMembership(person: string): Promise<void> {
@@ -360,7 +367,7 @@ export class Wardline {
   }
 
   async revokeDevice(device: string, reason: RevocationReason): Promise<void> {
-    return this.#in.office.revokeDevice(device, reason);
+    return this.#in.revokeDevice(device, reason);
   }
 
   enablePush(): Promise<void> {

@@ -79,6 +79,11 @@ export interface PendingMemberWire {
   account: string | null;
 }
 
+export interface OfferedKeyWire { person: string; generation: number; keys: { kem: string; sign: string }; profile: string; offered_at: string }
+
+/** How far the renewal of the own key is; `device` made what waits. */
+export interface KeyStandingWire { generation: number; due_since: string | null; state: "none" | "waiting" | "outdated"; device: string | null }
+
 export interface ConversationWire {
   id: string;
   kind: "direct" | "case";

@@ -24,6 +24,19 @@ test("a snapshot reads with the key that sealed it, under its own name, and not 
   expect(await store.snapshot(key, "board")).toBeUndefined();
 });
 
+test("what is under a former key is carried over to the present one; what is newer or another's stays", async () => {
+  const [former, other] = [key, await snapshotKey(random(32))];
+  const present = await snapshotKey(random(32));
+  await store.putSnapshot(former, "duty", "kept");
+  await store.putSnapshot(present, "board", "new");
+  await store.putSnapshot(other, "requests", "another's");
+  await store.carryOver([await snapshotKey(random(32)), former], present);
+  await store.carryOver([former], present);
+  expect(await Promise.all(["duty", "board", "requests"].map((name) => store.snapshot(present, name)))).toEqual(["kept", "new", undefined]);
+  expect(await store.snapshot(former, "duty")).toBeUndefined();
+  expect(await store.snapshot(other, "requests")).toBe("another's");
+});
+
 test("messages come ascending, of one conversation, after a sequence", async () => {
   await store.addMessages([message("a", 2), message("a", 1), message("a", 3)], conversation("a"));
   await store.addMessages([message("b", 9)], conversation("b"));

@@ -114,8 +114,11 @@ export class World {
   /** A session of this person on a fresh browser, loaded and synced; no socket. */
   async session(somebody: Somebody, store?: LocalStore): Promise<OpenedSession> {
     const owner = { person: somebody.id, hospital: this.hospital, device: somebody.device, deviceKey: somebody.deviceKey };
-    const ring = await Keyring.of(owner, somebody.seed, 1, []);
-    const account = { person: somebody.id, hospital: this.hospital, hospitalName: "", credential: "", idleLockSeconds: 900, pins: [[this.hospital, this.root.publicKey] as [string, Bytes]] };
+    return this.sessionOf(await Keyring.of(owner, somebody.seed, 1, []), store);
+  }
+
+  async sessionOf(ring: Keyring, store?: LocalStore): Promise<OpenedSession> {
+    const account = { person: ring.person, hospital: this.hospital, hospitalName: "", credential: "", idleLockSeconds: 900, pins: [[this.hospital, this.root.publicKey] as [string, Bytes]] };
     const opened = new OpenedSession(new Api(), store ?? (await LocalStore.open(crypto.randomUUID())), ring, account, () => undefined);
     await opened.load();
     if (!this.isOffline) await opened.resync();
