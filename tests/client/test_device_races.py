@@ -1,12 +1,15 @@
-"""A phone is locked out in the same moment in which somebody answers a link it made: both come to an end, one after the other."""
+"""A phone is locked out, or a key renewed, in the moment in which somebody makes a device: both come to an end, one after the other."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from identity.services import enrolment, statements
+from identity.models import Passkey
+from identity.services import by_passkey, enrolment, statements
 from tests.client.conftest import browser
+from wardline_client import renewal
 from wardline_client.account import Account
 from wardline_client.http import ApiError
 
@@ -56,11 +59,23 @@ def together(first: Any, meeting: Meeting, second: Any) -> list[ApiError]:
     return refused
 
 
+def phone_of(account: Account) -> Account:
+    made = Account.load(browser(), Account.claim(browser(), account.make_device_link()).dump())
+    made.sign_in()
+    account.session.book.refresh()
+    return made
+
+
+def synced(house: Any, phone: Account) -> Callable[[], Account]:
+    """What makes a device by this phone's passkey, which its maker's account copies."""
+    Passkey.objects.filter(person=phone.person).update(is_synced=True)
+    house.registrar.api.put("hospital/passkey-rule", {"is_enough": True})
+    return lambda: Account.claim_by_passkey(browser(), phone.session.keyring.authenticator)
+
+
 def test_a_link_is_answered_while_the_phone_that_made_it_is_locked_out(adler, monkeypatch):
-    phone = Account.load(browser(), Account.claim(browser(), adler.make_device_link()).dump())
-    phone.sign_in()
+    phone = phone_of(adler)
     link = phone.make_device_link()
-    adler.session.book.refresh()
     meeting = Meeting(monkeypatch)
     meeting.has_row_at("identity.services.enrolment.membership_of_link", enrolment.membership_of_link)
     meeting.has_directory_at("identity.services.statements.accept", statements.accept)
@@ -71,3 +86,29 @@ def test_a_link_is_answered_while_the_phone_that_made_it_is_locked_out(adler, mo
     with pytest.raises(ApiError) as ended:
         phone.api.get("devices")
     assert ended.value.status == 401
+
+
+def test_a_device_is_made_by_passkey_while_another_is_locked_out(adler, mitte, monkeypatch):
+    phone = phone_of(adler)
+    meeting = Meeting(monkeypatch)
+    meeting.has_row_at("identity.services.by_passkey.read_device_statement", by_passkey.read_device_statement)
+    meeting.has_directory_at("identity.services.statements.accept", statements.accept)
+
+    refused = together(synced(mitte, adler), meeting, lambda: adler.revoke_device(phone.session.keyring.device, "lost"))
+
+    assert refused == []
+
+
+def test_a_device_is_made_by_passkey_while_the_key_is_renewed(adler, mitte, monkeypatch):
+    adler.revoke_device(phone_of(adler).session.keyring.device, "lost")
+    tablet = phone_of(adler)
+    adler.offer_renewal()
+    (waiting,) = renewal.waiting(mitte.registrar.session)
+    meeting = Meeting(monkeypatch)
+    meeting.has_row_at("identity.services.by_passkey.read_device_statement", by_passkey.read_device_statement)
+    meeting.has_directory_at("identity.services.statements.accept", statements.accept)
+
+    refused = together(synced(mitte, tablet), meeting, lambda: renewal.approve(mitte.registrar.session, waiting))
+
+    # The device came first: the offer knew nothing of it and is made again.
+    assert [error.code for error in refused] == ["renewal.outdated"]
