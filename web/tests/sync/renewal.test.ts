@@ -206,6 +206,26 @@ test("locked meanwhile, unlocking finds what the device kept, under the next key
   expect(again.ground.trust.view.value.aboutMe).toHaveLength(1);
 });
 
+test("a browser without PRF keeps the next seed under its own secret, and opens it without a tap", async () => {
+  authenticator.prf = "never";
+  const [secretKey, plain, nonce] = [await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]), random(32), random(12)];
+  const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, secretKey, plain));
+  await store.putDevice({ id: adler.device, label: "", ...adler.deviceKey, secretKey, secret: { nonce, sealed } });
+  const first = await opened(adler, store);
+  const asked = authenticator.asked.length;
+  await offers(first);
+  expect(offered?.wraps.map(({ kind }) => kind)).toEqual(["device", "recovery"]);
+  await signs();
+  first.close();
+  const session = await opened(adler, await LocalStore.open(name));
+  await until(() => stage(session) === "signed");
+  const wire = await unlocked();
+  world.before.set("GET /session/unlock", () => ({ body: wire }));
+  await (await session.renewal()).open();
+
+  expect([session.ground.ring.generation, authenticator.asked.length]).toEqual([2, asked]);
+});
+
 test("a key that the registrar signed and this device did not make is not taken in", async () => {
   const session = await opened(adler, store);
   await offers(session);
