@@ -3,9 +3,11 @@
 from uuid import UUID
 
 from tests.protocol.vectors import binary, each, layer, refused
+from wardline_client import kept_heads
 from wardline_client.protocol.encoding import decode, encode
-from wardline_client.protocol.notes import head_fingerprint, parse_note
+from wardline_client.protocol.notes import SignedHead, head_fingerprint, parse_note
 from wardline_client.protocol.tree import Tree, leaf_hash
+from wardline_client.protocol.watching import Watching
 
 
 def grown(size):
@@ -36,3 +38,37 @@ def test_a_signed_head_is_read(case):
 def test_another_head_is_refused(case):
     with refused(case):
         parse_note(case["note"], UUID(case["hospital"]), decode(case["key"]))
+
+
+def played(steps, hospital):
+    """What a client has seen after the steps."""
+    watching = Watching(hospital)
+    for act, *said in steps:
+        match act, said:
+            case "take", [place, leaf]:
+                watching.take(hospital, place, decode(leaf))
+            case "gaps", []:
+                assert watching.gaps() == [hospital]
+            case "sign", [note, key]:
+                watching.sign(hospital, note, decode(key))
+            case "hear", [by, size, root, signature]:
+                watching.hear([SignedHead(hospital, size, decode(root), decode(signature))], UUID(by))
+            case "expect", [leaf]:
+                watching.expect(decode(leaf))
+            case "settle", []:
+                watching.settle(0)
+            case "restart", []:
+                watching = kept_heads.load(hospital, kept_heads.dump(watching))
+            case _:
+                raise AssertionError(act)
+    return watching
+
+
+@each("watched", "watched")
+def test_a_log_is_watched(case):
+    hospital = UUID(layer("watched")["hospital"])
+    watching = played(case["steps"], hospital)
+
+    trouble = watching.trouble(hospital)
+    assert (trouble and trouble.code) == case["trouble"]
+    assert sorted(warned.code for warned in watching.warned) == [f"directory.{code}" for code in case["warned"]]

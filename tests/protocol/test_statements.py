@@ -47,8 +47,8 @@ def load(case):
 
 
 def ask(directory, question):
-    if "device" in question:
-        device = directory.device(UUID(question["device"]))
+    if "principal" not in question:
+        device = directory.device(UUID(question["device"])) if "device" in question else directory.device_ever(UUID(question["ever"]))
         return {"principal": str(device.principal), "sign": encode(device.sign)}
     found = directory.principal(UUID(question["principal"]))
     return {
@@ -121,6 +121,15 @@ OUTCOMES = {
     "a member of a former partner, the end coming first": "statement.no_chain",
     "a member of a partner accepted again": 1,
     "a member of a partner accepted again under another root": "statement.no_chain",
+    "a device stated by a former key in the present key's name": "statement.no_chain",
+    "stated by a registrar's present key, by a clock that is behind": 1,
+    "stated by a registrar whose office is forked": "statement.no_chain",
+    "a device stated again with another key": "device",
+    "a device stated again by a colleague": "device",
+    "what a device stated by a colleague signed": "statement.no_chain",
+    "what a revoked device signed": "device",
+    "what a device of a partner's partner signed": "statement.no_chain",
+    "stated again by another partner": 1,
 }
 
 

@@ -171,14 +171,14 @@ def make_directory() -> None:
     other_key = world.say("root", HOSPITAL, statements.Sign(self_made.public), HOSPITAL, ROOT)
     by_other_key = world.say("registrar", REGISTRAR, statements.Office(KEYS["registrar"].sign.public), HOSPITAL, self_made)
 
-    def ask(name: str, said: list[statements.Statement], principal: UUID | None = None, device: UUID | None = None) -> dict[str, object]:
+    def ask(name: str, said: list[statements.Statement], principal: UUID | None = None, **device: UUID) -> dict[str, object]:
         case: dict[str, object] = {"name": name, "pins": {HOSPITAL: ROOT.public}}
         for statement in said:
             if known.setdefault(statement.h + statement.s, len(known)) == len(entries):
                 entries.append({"h": statement.h, "s": statement.s})
         case["statements"] = [known[statement.h + statement.s] for statement in said]
-        case["ask"] = {"principal": principal} if principal else {"device": device}
-        return case | answer_of(said, principal, device)
+        case["ask"] = {"principal": principal} if principal else device
+        return case | answer_of(said, principal, **device)
 
     everything = world.all
     cases = [
@@ -225,24 +225,58 @@ def make_directory() -> None:
         ask("stated by a former registrar", [*everything, end_office, after_office], STRANGER),
         ask("stated by a former registrar, the end known before", [*world.all[:2], end_office, *world.all[2:], after_office], STRANGER),
         ask("stated by somebody who is registrar again", [*everything, end_office, again_office, by_again], STRANGER),
-        ask("an office ended by its holder's own key is not ended", [*everything, own_end, after_office], STRANGER),
         ask("a member of a former partner", [*everything, *of_partner, parted], STRANGER),
         ask("a member of a former partner, the end coming first", [*everything, parted, *of_partner], STRANGER),
         ask("a member of a partner accepted again", [*everything, *of_partner, parted, partner_again], STRANGER),
         ask("a member of a partner accepted again under another root", [*everything, parted, new_root, *world.partner_member()], STRANGER),
     ]  # fmt: skip
+    other_phone = world.device(PHONE, TABLET_KEY, ADLER, "adler", world.phone)
+    hidden = in_the_present_keys_name(world)
+    behind = world.say("member", STRANGER, world.keys("stranger"), REGISTRAR, KEYS["stranger"].sign, at=world.registrar.at)
+    twice_in_office = world.say("registrar", REGISTRAR, statements.Office(KEYS["stranger"].sign.public), HOSPITAL, ROOT)
+    by_colleague = world.say("device", uuid("x"), statements.DeviceKey(ADLER, TABLET_KEY.public), BRANDT, KEYS["brandt"].sign)
+    body = statements.DeviceKey(uuid("third member"), fixed("third device"))
+    third_device = world.say("device", uuid("third device"), body, body.principal, KEYS["brandt"].sign, hospital=THIRD)
+    cases += [
+        ask("an office ended by its holder's own key is not ended", [*everything, own_end, world.member(STRANGER, "stranger")], STRANGER),
+        ask("a device stated by a former key in the present key's name", [*everything, next_adler, hidden], device=uuid("hidden")),
+        ask("stated by a registrar's present key, by a clock that is behind", [*everything, next_registrar, behind], STRANGER),
+        ask("stated by a registrar whose office is forked", [*everything, twice_in_office], ADLER),
+        ask("a device stated again with another key", [*everything, other_phone], device=PHONE),
+        ask(
+            "a device stated again by a colleague",
+            [*everything, world.device(PHONE, PHONE_KEY, BRANDT, "brandt", world.phone)],
+            device=PHONE,
+        ),
+        ask("what a device stated by a colleague signed", [*everything, by_colleague], ever=uuid("x")),
+        ask("what a revoked device signed", [*everything, own_revoke], ever=PHONE),
+        ask("what a device of a partner's partner signed", [*everything, *of_third, third_device], ever=uuid("third device")),
+        ask("stated again by another partner", [*everything, *of_partner, *moved_member(world, third, of_partner[-1])], STRANGER),
+    ]
     write("directory", statements=entries, directories=cases)
 
 
-def answer_of(said: list[statements.Statement], principal: UUID | None, device: UUID | None) -> dict[str, object]:
+def in_the_present_keys_name(world: World) -> statements.Statement:
+    """A thief of Adler's former seed states a device, dated back to when it held, and writes the kid of the key that Adler has now."""
+    h = world.say("device", uuid("hidden"), statements.DeviceKey(ADLER, fixed("hidden")), ADLER, KEYS["adler 2"].sign, at=world.tablet.at).h
+    return statements.parse_statement(h, KEYS["adler"].sign.sign("sig-statement", sha256(h)))
+
+
+def moved_member(world: World, root: SigningKey, latest: statements.Statement) -> list[statements.Statement]:
+    """A second partner speaks about the first one's member."""
+    accepted = world.registered("partner", THIRD, statements.Partner(root.public))
+    moved = world.say("member", STRANGER, world.keys("brandt", 2), uuid("third member"), KEYS["brandt"].sign, latest, hospital=THIRD)
+    return [accepted, *third_member(world, root)[:2], moved]
+
+
+def answer_of(said: list[statements.Statement], principal: UUID | None, **device: UUID) -> dict[str, object]:
     directory = Directory({HOSPITAL: ROOT.public}, said)
     try:
         if principal:
             found = directory.principal(principal)
             names = ("kind", "hospital", "generation", "kem", "sign", "profile", "eligible")
             return {"answer": {name: getattr(found, name) for name in names}}
-        assert device
-        known = directory.device(device)
+        known = directory.device_ever(device["ever"]) if "ever" in device else directory.device(device["device"])
         return {"answer": {"principal": known.principal, "sign": known.sign}}
     except ProtocolError as error:
         return {"error": error.code}

@@ -65,9 +65,9 @@ def tree_case(tree: Tree, size: int, leaf: bytes) -> dict[str, object]:
     return {"name": f"{size} leaves", "size": size, "leaf": leaf, "root": root, "fingerprint": head_fingerprint(size, root)}
 
 
-def signed(text: str, origin: str) -> str:
-    key_id = hashlib.sha256(f"{origin}\n\x01".encode() + PUBLIC).digest()[:4]
-    return f"{text}\n{line(origin, key_id + KEY.sign(text.encode()))}"
+def signed(text: str, origin: str, key: Ed25519PrivateKey = KEY) -> str:
+    key_id = hashlib.sha256(f"{origin}\n\x01".encode() + key.public_key().public_bytes_raw()).digest()[:4]
+    return f"{text}\n{line(origin, key_id + key.sign(text.encode()))}"
 
 
 def line(origin: str, content: bytes) -> str:

@@ -9,6 +9,7 @@ from promised import make_receipts
 from sealed import make_epochs, make_messages
 from seeds import make_hpke, make_images, make_keys, make_role_seeds
 from texts import make_bodies, make_encoding, make_links, make_profiles
+from watched import make_watched
 
 
 def main() -> None:
@@ -18,6 +19,7 @@ def main() -> None:
     make_statements()
     make_directory()
     make_heads()
+    make_watched()
     make_epochs()
     make_messages()
     make_bodies()

@@ -166,7 +166,7 @@ export class Watching {
       if (isSigned) await judge(log, head, by);
       if (isSigned && head.size <= log.tree.size) this.#compared.add(nameOf(head));
       // Anybody may say anything: only what the service's own key signed is evidence against the service.
-      else if (this.#key && !(await fits(log, head))) this.#warn("directory.disputed", hospital, by);
+      else if (this.#key && !isSigned && !(await fits(log, head))) this.#warn("directory.disputed", hospital, by);
       if (!this.#key || (isSigned && head.size > log.tree.size)) open.push(claim);
     }
     log.claims = open;

@@ -205,6 +205,18 @@ describe("what is not believed", () => {
     expect(await received(brandts)).toMatchObject([{ body: null, problem: "statement.revoked" }]);
   });
 
+  test("a message that a colleague's device signed in another's name", async () => {
+    await send("von Adler");
+    await sent(1);
+    const key = adlers.ground.ring.epochKey(conversation, 1) ?? new Uint8Array();
+    const header = { conversation, epoch: 1, id: crypto.randomUUID(), by: adler.id, role: null, device: brandt.device, at: timestamp(), prev: null, priority: "normal" as const, attachments: [] };
+    const { h, c, s } = await sealMessage(header, utf8('{"t":"text","text":"auch von Adler"}'), key, brandt.deviceKey);
+    const body = JSON.stringify({ envelope: { h: b64u(h), c: b64u(c), s: b64u(s) } });
+    await world.answer(`/api/v1/conversations/${conversation}/messages`, { method: "POST", body });
+
+    expect((await received(brandts))[1]).toMatchObject({ body: null, problem: "statement.no_chain" });
+  });
+
   test("an epoch made by an outsider, although their device is proved", async () => {
     const eve = await world.member("Eve");
     const row = await brandts.ground.store.epoch(conversation, 1);

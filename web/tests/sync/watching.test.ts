@@ -3,7 +3,7 @@
  * that no gap shows, and signs heads that fit what it shows.
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { b64u, parseStatement, principalKeys, random, unb64u } from "../../src/crypto";
+import { b64u, keyId, parseStatement, principalKeys, random, unb64u } from "../../src/crypto";
 import { LocalStore } from "../../src/store";
 import type { OpenedSession } from "../../src/sync/opened";
 import type { LogView } from "../../src/sync/types";
@@ -110,6 +110,11 @@ describe("a service that lies", () => {
     await adlers.refreshDirectory();
     expect(trouble(adlers)).toMatchObject({ code: "directory.split", by: null });
     await expect(adlers.sending.startDirect(brandt.id)).rejects.toMatchObject({ code: "directory.split" });
+    // Nor is it sealed to where the service names the members, or a role's seed to its people.
+    const named = [brandt.id, b64u(await keyId(brandt.keys.kem.publicKey))] as const;
+    await expect(adlers.ground.trust.recipients([named])).rejects.toMatchObject({ code: "directory.split" });
+    const roles = await adlers.roles();
+    await expect(roles.create({ name: "ICU", unit: null, categories: [], eligible: [brandt.id] })).rejects.toMatchObject({ code: "directory.split" });
   });
 
   test.each([true, false])("sets the directory back: refused, with both heads, and after a restart too; with a signed head: %s", async (isSigning) => {

@@ -25,7 +25,7 @@ describe("directory", () => {
   interface DirectoryVector {
     pins: Record<string, string>;
     statements: number[];
-    ask: { principal?: string; device?: string };
+    ask: { principal?: string; device?: string; ever?: string };
     answer?: Record<string, unknown>;
   }
   const all = read("directory")["statements"] as { h: string; s: string }[];
@@ -34,11 +34,11 @@ describe("directory", () => {
     const statements = await Promise.all(v.statements.map((i) => parseStatement({ h: bin(all[i]?.h), s: bin(all[i]?.s) })));
     const directory = new Directory(new Map(Object.entries(v.pins).map(([hospital, root]) => [hospital, bin(root)])));
     await directory.extend(statements);
-    if (v.ask.device) {
-      const { principal, sign } = await directory.device(v.ask.device);
+    if (!v.ask.principal) {
+      const { principal, sign } = v.ask.device ? await directory.device(v.ask.device) : directory.deviceEver(v.ask.ever ?? "");
       return { principal, sign };
     }
-    const { kind, hospital, generation, kem, sign, profile, eligible } = directory.principal(v.ask.principal ?? "");
+    const { kind, hospital, generation, kem, sign, profile, eligible } = directory.principal(v.ask.principal);
     return { kind, hospital, generation, kem, sign, profile, eligible };
   }
 
