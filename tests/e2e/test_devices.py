@@ -157,7 +157,7 @@ def newcomer(running: Running, registrar: Registrar, phone: Phone, name: str) ->
     code = keep_code(phone, "recovery-code-kept")
     (waiting,) = [each for each in registrar.pending() if each.profile.name == name]
     registrar.approve(waiting)
-    expect(phone.page.get_by_test_id("home")).to_be_visible()
+    expect(phone.page.get_by_test_id("home")).to_be_visible(timeout=15_000)  # it asks every few seconds
     return code
 
 
