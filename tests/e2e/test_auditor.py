@@ -44,32 +44,38 @@ def open_log(running: Running, phone: Phone, place: str, shown: str) -> None:
     expect(phone.page.get_by_test_id(shown).first).to_be_visible()
 
 
-def find(page: Page, action: str) -> None:
-    """Search until it is there: what is written is sequenced within seconds."""
+def newest(page: Page) -> int:
+    """The place in the log of the newest event that a search shows; -1: it shows none."""
+    page.get_by_test_id("audit-search").click()
+    expect(page.get_by_test_id("audit-events")).to_have_attribute("data-state", "there")
+    event = page.get_by_test_id("audit-event")
+    return int(event.first.get_attribute("data-place") or -1) if event.count() else -1
+
+
+def find(page: Page, action: str, *, after: int) -> None:
+    """Open the newest event of this action, once it is later than the place ``after``: what is written is sequenced within seconds."""
     page.get_by_test_id("search-action").select_option(action)
     deadline = time.monotonic() + 20
-    while True:
-        page.get_by_test_id("audit-search").click()
-        expect(page.get_by_test_id("audit-events")).to_have_attribute("data-state", "there")
-        if page.get_by_test_id("audit-event").count() or time.monotonic() > deadline:
-            return
+    while newest(page) <= after:
+        assert time.monotonic() < deadline, f"no {action} after {after}"
         time.sleep(1)
+    page.get_by_test_id("audit-event").first.click()
 
 
 def test_a_registrar_finds_what_was_just_done_and_takes_away_a_log_that_verifies(
     running: Running, colleagues: Colleagues, phones: Phones, tmp_path: Path
 ) -> None:
-    asked = ask(running, phones.linked("falk", colleagues.link("falk")))
+    falk = phones.linked("falk", colleagues.link("falk"))
     desk = phones.linked("sommer", colleagues.link("registrar-wiesenbrueck"))
     desk.page.set_viewport_size(DESK)  # type: ignore[arg-type]
     desk.tap("tab-audit")
     expect(desk.page.get_by_test_id("audit-recorded")).to_have_count(1)
-    find(desk.page, "messaging.create_conversation")
-    desk.page.get_by_test_id("audit-event").first.click()
+    before = newest(desk.page)
+    asked = ask(running, falk)
+    find(desk.page, "messaging.create_conversation", after=before)
     expect(desk.page.get_by_test_id("audit-to")).to_contain_text("Hintergrunddienst Intensiv · Kreisklinik Wiesenbrück")
     desk.page.keyboard.press("Escape")
-    find(desk.page, "beds.request")
-    desk.page.get_by_test_id("audit-event").first.click()
+    find(desk.page, "beds.request", after=before)
     expect(desk.page.locator("[data-testid=audit-subject][data-kind=request]")).to_have_text(asked)
     expect(desk.page.get_by_test_id("audit-event-sheet")).to_contain_text("Falk")
     desk.see("auditor-event-desk")

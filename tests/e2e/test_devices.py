@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.e2e.browser import Phone, Phones
 from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
-from tests.e2e.test_joining import keep_code
+from tests.e2e.test_joining import keep_code, let_in
 from wardline_client.registrar import Registrar
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -157,7 +157,7 @@ def newcomer(running: Running, registrar: Registrar, phone: Phone, name: str) ->
     code = keep_code(phone, "recovery-code-kept")
     (waiting,) = [each for each in registrar.pending() if each.profile.name == name]
     registrar.approve(waiting)
-    expect(phone.page.get_by_test_id("home")).to_be_visible(timeout=15_000)  # it asks every few seconds
+    let_in(phone)
     return code
 
 
