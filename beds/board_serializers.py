@@ -50,7 +50,7 @@ class FiguresIn(Judgement):
     occupied = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
     blocked = serializers.IntegerField(min_value=0, max_value=FIGURE_AT_MOST)
     override = serializers.ChoiceField(
-        Override.choices, required=False, help_text="Why a figure that the ADT feed counts is counted by hand."
+        Override.choices, required=False, help_text="Why a figure that the hospital's software counts is counted by hand."
     )
 
 
@@ -77,7 +77,7 @@ class UnitFigures(serializers.Serializer):
     is_stale = serializers.BooleanField(help_text="Older than the hospital's own limit.")
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     override = serializers.ChoiceField(
-        Override.choices, allow_blank=True, help_text="Set while somebody counts by hand what the ADT feed counts."
+        Override.choices, allow_blank=True, help_text="Set while somebody counts by hand what the hospital's software counts."
     )
     is_by_bed = serializers.BooleanField(help_text="The counts are those of single beds (GET /units/<id>/beds).")
     version = serializers.IntegerField(help_text="For If-Match.")

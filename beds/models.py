@@ -20,6 +20,7 @@ from beds.chains import EscalationChain as EscalationChain
 from beds.chains import EscalationStep as EscalationStep
 from beds.transitions import COMMITTED, REASONS, TERMINAL, WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST, State
 from beds.vocabulary import (
+    FEEDS,
     AgeBand,
     Assessment,
     Capability,
@@ -65,6 +66,11 @@ class Figure(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def is_fed(self) -> bool:
+        """The hospital's own software counts it, by whatever way it tells."""
+        return self.source in FEEDS
 
 
 class Capacity(Figure):

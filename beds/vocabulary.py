@@ -69,6 +69,9 @@ class Source(TextChoices):
     API = "api"
 
 
+FEEDS = frozenset({Source.ADT, Source.API})  # the hospital's own software; what it counts is not counted by hand as well
+
+
 class Assessment(TextChoices):
     """What the hospital says of itself beyond the number."""
 
@@ -88,7 +91,7 @@ class Limit(TextChoices):
 
 
 class Override(TextChoices):
-    """Why somebody counts by hand what the hospital's ADT feed counts."""
+    """Why somebody counts by hand what the hospital's own software counts."""
 
     FEED_DOWN = "feed-down"
     FEED_WRONG = "feed-wrong"

@@ -20,7 +20,8 @@ def main(fed: list[str]) -> None:
     django.setup()
     from audit.events import Agent
     from beds.models import Capacity, FigureReport
-    from beds.services import report_from_adt
+    from beds.services import report_from_feed
+    from beds.vocabulary import Source
 
     for capacity in Capacity.objects.select_related("unit"):
         if capacity.reports.filter(version=None).exists():
@@ -42,7 +43,8 @@ def main(fed: list[str]) -> None:
     for name in fed:
         unit, category = name.split("/")
         found = Capacity.objects.select_related("unit").get(unit=UUID(unit), category=category)
-        report_from_adt(
+        report_from_feed(
+            source=Source.ADT,
             agent=Agent(method="adt"),
             hospital_id=found.unit.hospital_id,
             capacity_id=found.pk,

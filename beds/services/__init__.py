@@ -7,7 +7,7 @@ from beds.services.asking import Asked, Need, create_request
 from beds.services.board import read_board
 from beds.services.clocks import sweep
 from beds.services.escalation import Chain, read_chain, write_chain
-from beds.services.feeds import report_bed_from_adt, report_from_adt
+from beds.services.feeds import report_bed_from_feed, report_from_feed
 from beds.services.figures import Figures, is_stale, update_capacity
 from beds.services.history import read_history
 from beds.services.moving import cancel_request, take_step
@@ -39,8 +39,8 @@ __all__ = [
     "read_statistics",
     "read_templates",
     "report_bed",
-    "report_bed_from_adt",
-    "report_from_adt",
+    "report_bed_from_feed",
+    "report_from_feed",
     "save_template",
     "sweep",
     "take_step",

@@ -117,7 +117,7 @@ def unit_row(capacity: Capacity, *, is_stale: bool) -> dict[str, Any]:
 
 
 def _with_derived(figure: dict[str, Any], *, is_stale: bool) -> dict[str, Any]:
-    """An ADT feed may report more occupied than free while a bed is promised: never below zero."""
+    """A feed may report more occupied than free while a bed is promised: never below zero."""
     free = figure["staffed"] - figure["occupied"] - figure["blocked"] - figure["held"]
     return figure | {"available": max(free, 0), "is_stale": is_stale}
 

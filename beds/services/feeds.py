@@ -1,4 +1,4 @@
-"""What the hospital's ADT feed reports (HL7 v2, integration).
+"""What the hospital's own software reports: its ADT feed (HL7 v2) or a client of the API (FHIR).
 
 Invariant: the feed tells facts, so a promise never refuses one: a patient in the last promised bed is counted, and the board shows none
 free. The newest message wins, whatever order they arrive in. A report of the feed ends whatever override stood.
@@ -19,8 +19,9 @@ from beds.services.single_beds import set_status
 
 
 @transaction.atomic(savepoint=False)
-def report_from_adt(
+def report_from_feed(
     *,
+    source: Source,
     agent: Agent,
     hospital_id: UUID,
     capacity_id: UUID,
@@ -46,13 +47,14 @@ def report_from_adt(
     beds = capacity.staffed if staffed is None else staffed
     closed = min(capacity.blocked if blocked is None else blocked, beds)
     set_counts(capacity, Figures(beds, min(occupied, beds - closed), closed))
+    capacity.source = source
     _write(capacity, Cause.REPORT, agent, "report_figure", {"given": occupied})
     return True
 
 
 @transaction.atomic(savepoint=False)
-def report_bed_from_adt(*, agent: Agent, hospital_id: UUID, bed_id: UUID, status: str, at: datetime) -> bool:
-    """A single bed's status as the feed tells it, promised or not. Returns and raises as ``report_from_adt``; ``bed.not_counted``."""
+def report_bed_from_feed(*, source: Source, agent: Agent, hospital_id: UUID, bed_id: UUID, status: str, at: datetime) -> bool:
+    """A single bed's status as the feed tells it, promised or not. Returns and raises as ``report_from_feed``; ``bed.not_counted``."""
     capacity, bed = access.locked_bed(hospital_id, bed_id)
     # Of this bed: a message about another one may be newer and still leave this one to be told.
     if at <= bed.changed_at:
@@ -61,6 +63,7 @@ def report_bed_from_adt(*, agent: Agent, hospital_id: UUID, bed_id: UUID, status
     bed.changed_at = min(at, database_now())
     bed.save(update_fields=["changed_at"])
     capacity.reported_at = max(capacity.reported_at, bed.changed_at)
+    capacity.source = source
     _write(capacity, Cause.BED, agent, "report_bed", {"status": status})
     return True
 
@@ -74,5 +77,5 @@ def _is_news(capacity: Capacity, at: datetime) -> bool:
 
 
 def _write(capacity: Capacity, cause: Cause, agent: Agent, verb: str, detail: dict[str, str | int]) -> None:
-    capacity.source, capacity.override, capacity.reporter_id = Source.ADT, "", None
+    capacity.override, capacity.reporter_id = "", None
     write_version(capacity, cause, agent=agent, verb=verb, detail=detail)

@@ -1,8 +1,8 @@
 """A unit's figures, reported by hand.
 
 Invariant: a figure never contradicts itself or a promise: occupied, blocked and held together are at most what is staffed. Whoever writes
-has seen what they overwrite (``If-Match``). What the hospital's ADT feed or its single beds count is counted by hand under a recorded
-reason, or not at all. Every version goes through ``write_version``.
+has seen what they overwrite (``If-Match``). What the hospital's own software (a feed) or its single beds count is counted by hand under a
+recorded reason, or not at all. Every version goes through ``write_version``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def update_capacity(
 ) -> Capacity:
     """Report a figure of one's own hospital, on top of ``version``. What ``judgement`` leaves out stays as it was.
 
-    Of a figure that the ADT feed counts the judgement may be reported with the counts as they are, which then keep their age and source;
+    Of a figure that a feed counts the judgement may be reported with the counts as they are, which then keep their age and source;
     other counts take ``override``, a reason of ``Override``, which stands until the feed reports again.
 
     Raises:
@@ -95,12 +95,12 @@ def set_counts(capacity: Capacity, figures: Figures) -> None:
 
 def take_over_from_feed(capacity: Capacity, override: str, *, is_same: bool) -> bool:
     """Whether the counts are now somebody's by hand. Not where the feed counts them and nobody contradicts it."""
-    if capacity.source == Source.ADT and not override:
+    if capacity.is_fed and not override:
         if not is_same:
-            detail = "The hospital's ADT feed counts this; give one of the override reasons to count by hand."
+            detail = "The hospital's own software counts this; give one of the override reasons to count by hand."
             raise Conflict("capacity.fed_by_adt", detail, reasons=list(Override.values))
         return False
-    if override and capacity.source != Source.ADT and not capacity.override:
+    if override and not capacity.is_fed and not capacity.override:
         raise Invalid("override.not_fed", "This figure is counted by hand: there is nothing to override.")
     capacity.source, capacity.override = Source.MANUAL, override or capacity.override
     return True

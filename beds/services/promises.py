@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 from backend.clock import database_now
 from backend.errors import Conflict, NotFound
 from beds.access import locked_capacity
-from beds.models import Bed, Candidate, Capacity, Cause, Hold, Source
+from beds.models import Bed, Candidate, Capacity, Cause, Hold
 from beds.transitions import State
 from wardline_client.protocol import Offer
 
@@ -101,7 +101,7 @@ def end_promise(candidate: Candidate) -> bool:
 def turn_into_occupancy(candidate: Candidate) -> None:
     """The patient has arrived: the promised bed is an occupied one from now, so the board never shows it free in between.
 
-    A figure fed by the hospital's ADT is left alone: the admission's own message counts the patient.
+    A figure fed by the hospital's software is left alone: the admission's own message counts the patient.
     """
     capacity = Capacity.objects.select_for_update(of=("self",)).get(holds__candidate=candidate)
     end_promise(candidate)
@@ -110,7 +110,7 @@ def turn_into_occupancy(candidate: Candidate) -> None:
     arrived = {"version": F("version") + 1, "cause": Cause.ARRIVAL}
     if capacity.is_by_bed:
         Capacity.objects.filter(pk=capacity.pk).update(**arrived)  # its beds are the count
-    elif capacity.source != Source.ADT:
+    elif not capacity.is_fed:
         free = Q(staffed__gt=F("occupied") + F("blocked"))
         Capacity.objects.filter(free, pk=capacity.pk).update(occupied=F("occupied") + 1, **arrived)
 

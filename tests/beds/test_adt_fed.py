@@ -9,9 +9,10 @@ from django.utils import timezone
 from audit.events import Agent
 from backend.errors import Conflict, NotFound
 from beds.models import Bed, Capacity
-from beds.services import report_bed_from_adt, report_from_adt
+from beds.services import report_bed_from_feed, report_from_feed
 from beds.services.figures import Figures
 from beds.services.opening import open_capacity
+from beds.vocabulary import Source
 from identity.models import Unit
 
 FEED = Agent(method="adt")
@@ -27,14 +28,15 @@ def url(ward):
 def tells(night, ward):
     """The feed's next message."""
 
-    def tell(occupied, *, at=None, capacity=None, hospital=None, **more):
+    def tell(occupied, *, at=None, source=Source.ADT, capacity=None, hospital=None, **more):
         given = {
+            "source": source,
             "agent": FEED,
             "at": at or timezone.now(),
             "hospital_id": hospital or night.uni.id,
             "capacity_id": capacity or ward.figures["uni"].pk,
         }
-        return report_from_adt(occupied=occupied, **given, **more)
+        return report_from_feed(occupied=occupied, **given, **more)
 
     return tell
 
@@ -52,13 +54,15 @@ def test_it_counts_and_nobody_typed(night, ward, tells):
     assert (event.action, event.agent["method"], event.detail["given"]) == ("beds.report_figure", "adt", 4)
 
 
-def test_by_hand_it_is_read_only(night, ward, url, tells):
-    tells(4)
+@pytest.mark.parametrize("source", [Source.ADT, Source.API])
+def test_by_hand_it_is_read_only(night, ward, url, tells, source):
+    tells(4, source=source)
 
     answer = night.brandt.put(url, COUNTS | {"occupied": 3}, If_Match="2")
 
     assert (*code(answer), answer.json()["reasons"]) == (409, "capacity.fed_by_adt", ["feed-down", "feed-wrong", "feed-ended"])
-    assert ward.figure("uni")["occupied"] == 4
+    unit = ward.figure("uni")
+    assert (unit["occupied"], unit["source"]) == (4, source)
 
 
 def test_what_the_feed_does_not_know_is_said_beside_it_and_the_count_keeps_its_age(night, ward, url, tells):
@@ -192,7 +196,7 @@ def bed_tells(night, single):
     def tell(label, status, at=None, hospital=None):
         bed = Bed.objects.get(unit=single.unit_id, label=label)
         given = {"hospital_id": hospital or night.uni.id, "bed_id": bed.pk, "at": at or timezone.now()}
-        return report_bed_from_adt(agent=FEED, status=status, **given)
+        return report_bed_from_feed(source=Source.ADT, agent=FEED, status=status, **given)
 
     return tell
 

@@ -34,8 +34,9 @@ def test_the_arrival_changes_the_version_so_that_no_old_figure_overwrites_it(nig
     assert answer.status_code == 412
 
 
-def test_a_figure_fed_by_adt_is_left_to_the_admission(ward):
-    Capacity.objects.filter(pk=ward.figures["uni"].pk).update(source="adt")
+@pytest.mark.parametrize("source", ["adt", "api"])
+def test_a_figure_fed_by_the_hospital_is_left_to_the_admission(ward, source):
+    Capacity.objects.filter(pk=ward.figures["uni"].pk).update(source=source)
 
     ward.asks("uni").at("uni", *ON_THE_WAY, "arrive")
 

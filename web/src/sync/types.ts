@@ -351,7 +351,7 @@ export interface BoardUnit extends Counts, Judgement {
   reported_at: string;
   is_stale: boolean;
   source: "manual" | "adt" | "api";
-  /** Why somebody counts by hand what the hospital's ADT feed counts. */
+  /** Why somebody counts by hand what the hospital's own software counts. */
   override: OverrideReason | "";
   /** The counts are those of single beds. */
   is_by_bed: boolean;

@@ -3,6 +3,11 @@ import type { BoardUnit } from "../../sync/types";
 import { m } from "../../paraglide/messages";
 import * as words from "../words";
 
+/** Counted by the hospital's own software, by whatever way it tells: by hand only under a reason. */
+export function isFed(figure: Pick<BoardUnit, "source">): boolean {
+  return figure.source !== "manual";
+}
+
 /** "Eingeschränkt: Personal, Räume". */
 export function limitsOf(unit: BoardUnit): string {
   const limits = unit.limits.map(words.limit).join(", ");
