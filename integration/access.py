@@ -8,9 +8,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from backend.errors import Invalid, NotFound
-from beds.models import Bed, Capacity
+from beds.models import Bed, Capacity, FigureReport
 from identity.actors import Actor
-from identity.models import Unit
+from identity.models import Hospital, Unit
 from integration.actors import ClientActor
 from integration.models import Client
 
@@ -32,12 +32,22 @@ def client_named(client_id: UUID) -> Client | None:
     return Client.objects.filter(pk=client_id, revoked_at=None).first()
 
 
+def hospital_of(actor: ClientActor) -> QuerySet[Hospital]:
+    return Hospital.objects.filter(pk=actor.hospital_id)
+
+
 def units_of(actor: ClientActor) -> QuerySet[Unit]:
-    return Unit.objects.filter(hospital=actor.hospital_id, closed_at=None)
+    return Unit.objects.filter(hospital=actor.hospital_id, closed_at=None).prefetch_related("capacities")
 
 
 def beds_of(actor: ClientActor) -> QuerySet[Bed]:
-    return Bed.objects.filter(unit__hospital=actor.hospital_id, unit__closed_at=None)
+    return Bed.objects.filter(unit__hospital=actor.hospital_id, unit__closed_at=None).select_related("unit")
+
+
+def reports_of(actor: ClientActor) -> QuerySet[FigureReport]:
+    """Every version of the figures of open units; not what was brought along from before they were opened here."""
+    kept = FigureReport.objects.filter(capacity__unit__hospital=actor.hospital_id, capacity__unit__closed_at=None)
+    return kept.exclude(version=None).select_related("capacity__unit")
 
 
 def figures_of(actor: ClientActor) -> QuerySet[Capacity]:

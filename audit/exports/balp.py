@@ -58,7 +58,7 @@ _ACTIONS = {
         beds.read_escalation beds.read_receipt beds.read_request
         identity.look_invitation identity.look_link identity.look_setup identity.open_by_passkey identity.open_link
         identity.open_recovery identity.read_claim identity.read_passkey_rule identity.read_role_seals
-        identity.read_renewal identity.read_settings identity.read_sso identity.unlock
+        identity.read_renewal identity.read_settings identity.read_sso identity.unlock integration.read_resource
         messaging.open_image messaging.read messaging.read_keys""",
     Pattern.QUERY: """
         audit.list_exports audit.list_reviews audit.read_activity audit.read_break_glass audit.read_disclosures audit.read_roster
@@ -67,7 +67,7 @@ _ACTIONS = {
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
         identity.read_sign_ins identity.read_sso_accounts
         identity.read_invitations identity.read_partners identity.read_registrars identity.read_renewals
-        integration.read_clients""",
+        integration.read_clients integration.search_resources""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.open_figure beds.request

@@ -37,6 +37,7 @@ ABSENT = OUT | {"pending": 403, "outsider": 404}
 REGISTRARS = OUT | {"pending": 403, "outsider": 403, "adler": 403, "conrad": 403, "archive": 403}
 READERS = REGISTRARS  # and auditors
 LINKS = OUT | {"pending": 403, "outsider": 404, "adler": 404}  # of a link that another device made
+SOFTWARE = dict.fromkeys(("anonymous", "former_colleague", "revoked_device", "pending", "outsider", "adler", "archive", "registrar"), 401)
 ANYONE: dict[str, int] = {}  # what these give is tested where they are
 
 V1 = "api/v1/"
@@ -167,6 +168,12 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "openapi.json": {"GET": ANYONE},
     "fhir/.well-known/smart-configuration": {"GET": ANYONE},
     "fhir/token": {"POST": ANYONE},
+    "fhir/metadata": {"GET": ANYONE},
+    # Of the hospital's software, which is no person: the matrix of its scopes is in tests/integration/test_fhir.py. No cookie opens it.
+    "fhir/<str:kind>": {"GET": SOFTWARE, "POST": SOFTWARE},
+    "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE},
+    "fhir/": {"GET": SOFTWARE},
+    "fhir/<path:rest>": {"GET": SOFTWARE},
     "audit/logs/": {"GET": ANYONE},
     "audit/logs/<uuid:log>/checkpoint": {"GET": ANYONE},
     r"audit/logs/<uuid:log>/^tile/entries/(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": {"GET": REGISTRARS},
@@ -186,9 +193,9 @@ VERSIONED = {
 }
 CASES = [(route, method) for route, methods in TABLE.items() for method in methods]
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
-READ = [route for route, method in CLOSED if method == "GET"]
+READ = [route for route, method in CLOSED if method == "GET" and TABLE[route][method] is not SOFTWARE]
 # Signed by whoever calls, and without a cookie: no other site's page could send anything along.
-SIGNED = {V1 + "sso/logout", "fhir/token"}
+SIGNED = {V1 + "sso/logout", "fhir/token", "fhir/<str:kind>"}
 UNSAFE = [(route, method) for route, method in CASES if method != "GET" and route not in SIGNED]
 ASKED = {
     ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",
@@ -281,6 +288,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:client>": Software(night.kreis.registrar).entered().id}
     things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
+    things |= {"<str:kind>": "Location", "<str:id>": night.kreis.unit_id, "<path:rest>": "Location/1/_history/1"}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}
     return {name: str(thing) for name, thing in things.items()}
 

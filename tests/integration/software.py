@@ -1,11 +1,14 @@
 """A hospital's software, with keys of its own, signing in as ``authlib`` has it.
 
 ``Software(registrar)`` is let in by the registrar through the API; ``signs(**claims)`` makes an assertion with claims changed at will,
-``asks(assertion)`` takes it to the token address, ``token()`` does both.
+``asks(assertion)`` takes it to the token address, ``token()`` does both. ``reads(path)`` and ``pushes(report)`` call the façade, with a
+token of everything it may unless another is given.
 """
 
+import json
 import secrets
 import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -18,6 +21,7 @@ from joserfc.jwk import ECKey, RSAKey
 from integration.scopes import SCOPES
 from tests.cast import Someone
 
+FHIR_JSON = "application/fhir+json"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -25,6 +29,7 @@ class Software:
     def __init__(self, registrar: Someone, scopes: tuple[str, ...] = SCOPES, *, is_rsa: bool = False) -> None:
         self.registrar, self.scopes, self.id = registrar, scopes, uuid4()
         self.key = new_key(is_rsa=is_rsa)
+        self.kept = ""
         octets = secrets.token_bytes(3)
         self.http = Client(REMOTE_ADDR=f"10.{octets[0]}.{octets[1]}.{octets[2]}", HTTP_HOST="localhost:8000")
 
@@ -55,6 +60,38 @@ class Software:
         answer = self.asks(self.signs(), scope)
         assert answer.status_code == 200, answer.content
         return str(answer.json()["access_token"])
+
+    def reads(self, path: str, token: str | None = None, **headers: str) -> Any:
+        return self.http.get(f"/fhir/{path}", headers=self._bearing(token) | headers)
+
+    def pushes(self, report: Any, token: str | None = None, *, kind: str = FHIR_JSON, to: str = "MeasureReport") -> Any:
+        body = report if isinstance(report, bytes) else json.dumps(report).encode()
+        return self.http.post(f"/fhir/{to}", data=body, content_type=kind, headers=self._bearing(token))
+
+    def _bearing(self, token: str | None) -> dict[str, str]:
+        if token is None:
+            self.kept = self.kept or self.token()
+            token = self.kept
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def occupancy(unit: object, occupied: int, at: datetime, *, beds: int | None = None, available: int | None = None) -> dict[str, Any]:
+    """As the hospital's software tells it; intensive beds."""
+    base = f"{settings.PUBLIC_URL}/fhir"
+    told = {"numTotBeds": beds, "numTotBedsOcc": occupied, "numTotBedsAvail": available}
+    saner = "http://hl7.org/fhir/uv/saner/CodeSystem/MeasuredValues"
+    counts = [{"code": {"coding": [{"system": saner, "code": name}]}, "count": n} for name, n in told.items() if n is not None]
+    category = {"coding": [{"system": f"{base}/CodeSystem/bed-category", "code": "icu-high"}]}
+    return {
+        "resourceType": "MeasureReport",
+        "status": "complete",
+        "type": "summary",
+        "measure": f"{base}/Measure/bed-occupancy",
+        "subject": {"reference": f"Location/{unit}"},
+        "date": at.isoformat(),
+        "period": {"start": at.isoformat(), "end": at.isoformat()},
+        "group": [{"code": category, "population": counts}],
+    }
 
 
 def new_key(*, is_rsa: bool = False) -> Any:

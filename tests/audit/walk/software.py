@@ -1,7 +1,11 @@
-"""The hospital's software: who lets it in."""
+"""The hospital's software: who lets it in, and what it does."""
 
-from tests.audit.walk import Attempt, Scene, row
-from tests.integration.software import Software
+from django.utils import timezone
+
+from beds.models import Bed
+from integration.scopes import OFFERED
+from tests.audit.walk import Attempt, Prepare, Scene, row
+from tests.integration.software import Software, occupancy
 
 
 @row("GET integration-clients", "integration.read_clients: kreis")
@@ -25,3 +29,54 @@ def change(scene: Scene) -> Attempt:
 def revoke(scene: Scene) -> Attempt:
     software = Software(scene.registrar).entered()
     return lambda: scene.registrar.post(f"integration-clients/{software.id}/revoke")
+
+
+def signed_in(scene: Scene) -> Software:
+    """With its token, whose issue is an event of its own."""
+    software = Software(scene.registrar).entered()
+    software.kept = software.token()
+    return software
+
+
+def searching(kind: str) -> Prepare:
+    def prepare(scene: Scene) -> Attempt:
+        software = signed_in(scene)
+        return lambda: software.reads(kind)
+
+    return prepare
+
+
+for kind in OFFERED:
+    row(f"GET fhir/{kind}", "integration.search_resources: kreis")(searching(kind))
+
+
+@row("GET fhir/Organization/{id}", "integration.read_resource: kreis")
+def hospital(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    return lambda: software.reads(f"Organization/{scene.night.kreis.id}")
+
+
+@row("GET fhir/Location/{id}", "integration.read_resource: kreis")
+def bed(scene: Scene) -> Attempt:
+    software, found = signed_in(scene), Bed.objects.create(unit_id=scene.night.kreis.unit_id, category="icu-high", label="7")
+    return lambda: software.reads(f"Location/{found.pk}")
+
+
+@row("GET fhir/MeasureReport/{id}", "integration.read_resource: kreis")
+def report(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    known = software.pushes(occupancy(scene.ward.night.kreis.unit_id, 1, timezone.now())).json()["id"]
+    return lambda: software.reads(f"MeasureReport/{known}")
+
+
+@row("POST fhir/MeasureReport", "beds.report_figure: kreis")
+def push(scene: Scene) -> Attempt:
+    software, told = signed_in(scene), occupancy(scene.ward.night.kreis.unit_id, 1, timezone.now())
+    return lambda: software.pushes(told)
+
+
+@row("POST fhir/MeasureReport again", "integration.read_resource: kreis")
+def push_again(scene: Scene) -> Attempt:
+    software, told = signed_in(scene), occupancy(scene.ward.night.kreis.unit_id, 1, timezone.now())
+    assert software.pushes(told).status_code == 201
+    return lambda: software.pushes(told)

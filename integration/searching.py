@@ -1,0 +1,96 @@
+"""What may be searched for, and how a search is read.
+
+Invariant: the list is closed, and what is not in it is refused: a filter that is passed over would answer with more than was asked for.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.http import QueryDict
+from django.utils.dateparse import parse_datetime
+
+from backend.errors import Invalid
+from integration.resources import base
+
+# By resource type: parameter and FHIR's kind of it (https://hl7.org/fhir/R4/search.html).
+SEARCHED: Final[dict[str, dict[str, str]]] = {
+    "Organization": {"_id": "token"},
+    "Location": {"_id": "token", "organization": "reference", "partof": "reference", "operational-status": "token"},
+    "MeasureReport": {"_id": "token", "subject": "reference", "date": "date"},
+}
+CONTROL: Final = frozenset({"_count", "_after", "_format"})
+PAGE, PAGE_AT_MOST = 50, 200
+COMPARED: Final = {"ge": "gte", "gt": "gt", "le": "lte", "lt": "lt"}
+_AFTER: Final = re.compile(r"^(?P<part>[01])\.(?P<key>[0-9a-f-]{1,36})$")
+
+
+class After(NamedTuple):
+    """The last row of the page before: ``key`` of the ``part``-th kind of row."""
+
+    part: int
+    key: str
+
+
+class Search(NamedTuple):
+    asked: dict[str, list[str]]
+    size: int
+    after: After | None
+
+
+def search_of(kind: str, given: QueryDict) -> Search:
+    """Raises: Invalid: ``fhir.unknown_parameter``, ``fhir.bad_value``."""
+    known = SEARCHED[kind]
+    if not given.keys() <= known.keys() | CONTROL:
+        raise Invalid("fhir.unknown_parameter", f"{kind} is searched by {', '.join(known)}; _count and _format besides.")
+    asked = {name: given.getlist(name) for name in known if name in given}
+    if any(len(values) > 1 for name, values in asked.items() if known[name] != "date"):
+        raise Invalid("fhir.bad_value", "Give a parameter once; several values of one are divided by commas.")
+    return Search(asked, _count(given.get("_count", str(PAGE))), _after(given.get("_after")))
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not int(text):
+        raise Invalid("fhir.bad_value", f"_count is a number from 1; more than {PAGE_AT_MOST} are not given at once.")
+    return min(int(text), PAGE_AT_MOST)
+
+
+def _after(text: str | None) -> After | None:
+    if text is None:
+        return None
+    found = _AFTER.match(text)
+    if not found:
+        raise Invalid("fhir.bad_value", "_after is part of the address of a next page: take that as it is.")
+    return After(int(found["part"]), found["key"])
+
+
+def ids(values: Iterable[str], kind: str = "") -> list[UUID]:
+    """The ids in a parameter's values, bare or as references; one that cannot be an id is nothing's."""
+    found = []
+    for text in ",".join(values).split(","):
+        bare = text.removeprefix(f"{base()}/").removeprefix(f"{kind}/")
+        try:
+            found.append(UUID(bare))
+        except ValueError:
+            continue
+    return found
+
+
+def moments(values: Iterable[str]) -> dict[str, Any]:
+    """``ge2026-11-01T00:00:00Z`` as Django compares: ``{"gte": ...}``. Raises: Invalid: ``fhir.bad_value``."""
+    found: dict[str, Any] = {}
+    for text in values:
+        comparison, at = COMPARED.get(text[:2]), _moment(text[2:])
+        if comparison is None or at is None or at.tzinfo is None:
+            raise Invalid("fhir.bad_value", f"date is one of {', '.join(COMPARED)} and a time with its zone.")
+        found[comparison] = at
+    return found
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text)
+    except ValueError:
+        return None

@@ -1,0 +1,159 @@
+"""A client reads and searches its own hospital's resources.
+
+Invariant: each call is one event in the transaction that read what it shows. Rows come from ``access`` alone, which begins at the client's
+hospital; a search costs the same queries for one row and for many.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+
+from audit.events import Event
+from audit.services import record
+from backend.errors import Invalid, NotFound
+from integration import access, resources
+from integration.actors import ClientActor
+from integration.measures import measure_report, version_of
+from integration.resources import Resource
+from integration.searching import After, Search, ids, moments
+
+NOTHING: Final = Q(pk__in=[])
+Condition = Callable[[list[str]], Q]
+
+
+class Part(NamedTuple):
+    """One kind of row behind a resource type. ``subject`` is its word in the log."""
+
+    subject: str
+    rows: Callable[[ClientActor], QuerySet[Any]]
+    shown: Callable[[Any], Resource]
+    conditions: dict[str, Condition]
+    is_newest_first: bool = False
+
+
+def _by_key(values: list[str]) -> Q:
+    return Q(pk__in=ids(values))
+
+
+def _by_version(values: list[str]) -> Q:
+    named = [found for text in ",".join(values).split(",") if (found := version_of(text))]
+    return reduce(lambda any_, one: any_ | Q(capacity=one[0], version=one[1]), named, NOTHING)
+
+
+PARTS: Final[dict[str, Sequence[Part]]] = {
+    "Organization": [Part("hospital", access.hospital_of, resources.organization, {"_id": _by_key})],
+    "Location": [
+        Part(
+            "unit",
+            access.units_of,
+            resources.unit_location,
+            {
+                "_id": _by_key,
+                "organization": lambda values: Q(hospital__in=ids(values, "Organization")),
+                "partof": lambda values: NOTHING,
+                "operational-status": lambda values: NOTHING,
+            },
+        ),
+        Part(
+            "bed",
+            access.beds_of,
+            resources.bed_location,
+            {
+                "_id": _by_key,
+                "organization": lambda values: Q(unit__hospital__in=ids(values, "Organization")),
+                "partof": lambda values: Q(unit__in=ids(values, "Location")),
+                "operational-status": lambda values: Q(status__in=_codes(values, resources.BED_STATUS)),
+            },
+        ),
+    ],
+    "MeasureReport": [
+        Part(
+            "capacity",
+            access.reports_of,
+            measure_report,
+            {
+                "_id": _by_version,
+                "subject": lambda values: Q(capacity__unit__in=ids(values, "Location")),
+                "date": lambda values: Q(**{f"reported_at__{how}": at for how, at in moments(values).items()}),
+            },
+            is_newest_first=True,
+        )
+    ],
+}
+
+
+@transaction.atomic
+def read_resource(*, actor: ClientActor, kind: str, resource_id: str) -> Resource:
+    """Raises: Forbidden: ``client.scope_missing``. NotFound: there is none, or it is another hospital's."""
+    actor.require_scope(kind, "r")
+    for part in PARTS[kind]:
+        if row := part.rows(actor).filter(part.conditions["_id"]([resource_id])).first():
+            record_read(actor, part.subject, row)
+            return part.shown(row)
+    raise NotFound
+
+
+def record_read(actor: ClientActor, subject: str, row: Any) -> None:
+    about = row.capacity_id if subject == "capacity" else row.pk
+    record(event=Event("integration.read_resource", actor.agent(), [actor.hospital_id], subjects={subject: about}))
+
+
+@transaction.atomic
+def search_resources(*, actor: ClientActor, kind: str, search: Search) -> Resource:
+    """A page of what fits, as a Bundle. Raises: Forbidden: ``client.scope_missing``. Invalid: ``fhir.bad_value``."""
+    actor.require_scope(kind, "s")
+    parts = PARTS[kind]
+    found = _page(actor, parts, search)
+    shown = found[: search.size]
+    detail: dict[str, str | int | list[str]] = {"resource": kind, "by": sorted(search.asked), "rows": len(shown)}
+    record(event=Event("integration.search_resources", actor.agent(), [actor.hospital_id], detail=detail))
+    links = [_link("self", kind, search, search.after)]
+    if len(found) > len(shown):
+        number, last = shown[-1]
+        links.append(_link("next", kind, search, After(number, str(last.pk))))
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": links,
+        **({"entry": [_entry(kind, parts[number].shown(row)) for number, row in shown]} if shown else {}),
+    }
+
+
+def _page(actor: ClientActor, parts: Sequence[Part], search: Search) -> list[tuple[int, Model]]:
+    """Up to one row more than asked for, which says that there is a next page."""
+    begin = search.after.part if search.after else 0
+    found: list[tuple[int, Model]] = []
+    for number, part in enumerate(parts[begin:], begin):
+        rows = part.rows(actor).filter(*(part.conditions[name](values) for name, values in search.asked.items()))
+        if search.after and number == begin:
+            rows = rows.filter(_beyond(part, search.after))
+        ordered = rows.order_by("-pk" if part.is_newest_first else "pk")
+        found += [(number, row) for row in ordered[: search.size + 1 - len(found)]]
+    return found
+
+
+def _beyond(part: Part, after: After) -> Q:
+    try:
+        key = int(after.key) if part.is_newest_first else ids([after.key])[0]
+    except (ValueError, IndexError):
+        raise Invalid("fhir.bad_value", "_after is part of the address of a next page: take that as it is.") from None
+    return Q(pk__lt=key) if part.is_newest_first else Q(pk__gt=key)
+
+
+def _codes(values: list[str], system: str) -> list[str]:
+    """Tokens with this system or none."""
+    return [text.removeprefix(f"{system}|") for text in ",".join(values).split(",")]
+
+
+def _entry(kind: str, resource: Resource) -> Resource:
+    return {"fullUrl": f"{resources.base()}/{kind}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
+
+
+def _link(relation: str, kind: str, search: Search, after: After | None) -> Resource:
+    asked = [(name, value) for name, values in search.asked.items() for value in values] + [("_count", str(search.size))]
+    asked += [("_after", f"{after.part}.{after.key}")] if after else []
+    return {"relation": relation, "url": f"{resources.base()}/{kind}?{urlencode(asked)}"}
