@@ -7,9 +7,11 @@ post without asking, and what the framework would read before us. Two addresses 
 a logout token of a hospital's sign-in service, and the assertion of a hospital's software; both are signed and go by no cookie.
 """
 
+import json
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -18,6 +20,7 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
+from integration.outcomes import outcome  # noqa: E402 -- as the next
 from messaging.consumer import SocketApp  # noqa: E402 -- needs the applications loaded
 
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -33,11 +36,7 @@ TOO_LARGE: Final = (413, b'{"code":"too_large","detail":"The body is larger than
 NO_METHOD: Final = (405, b'{"code":"method_not_allowed","detail":"There is no such method here."}')
 NOT_TAKEN: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are JSON in UTF-8, or plain bytes."}')
 
-FHIR_NOT_TAKEN: Final = (
-    415,
-    b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-supported","details":{"text":"unsupported_media_type"},'
-    b'"diagnostics":"Bodies are application/fhir+json in UTF-8."}]}',
-)
+FHIR_NOT_TAKEN: Final = (415, b'{"code":"unsupported_media_type","detail":"Bodies are application/fhir+json in UTF-8."}')
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -72,8 +71,9 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 async def _http(scope: Scope, receive: Receive, send: Send) -> None:
+    refuse = partial(_refuse, send, is_fhir=_is_fhir(scope["path"]))
     if refusal := _refusal(scope):
-        await _refuse(send, *refusal)
+        await refuse(*refusal)
         return
     taken = 0
     is_refused = False
@@ -85,7 +85,7 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
         if taken > MAX_BODY and not is_refused:
             # A body without an announced length: Django is told that the client left, the client why.
             is_refused = True
-            await _refuse(send, *TOO_LARGE)
+            await refuse(*TOO_LARGE)
         return {"type": "http.disconnect"} if is_refused else event
 
     async def unless_refused(event: Mapping[str, Any]) -> None:
@@ -111,7 +111,11 @@ def _refusal(scope: Scope) -> tuple[int, bytes] | None:
 def _taken_at(path: str) -> tuple[frozenset[bytes], tuple[int, bytes]]:
     if path in FORM_PATHS:
         return FORM, NOT_TAKEN
-    return (FHIR_KINDS, FHIR_NOT_TAKEN) if path.startswith(FHIR) else (KINDS, NOT_TAKEN)
+    return (FHIR_KINDS, FHIR_NOT_TAKEN) if _is_fhir(path) else (KINDS, NOT_TAKEN)
+
+
+def _is_fhir(path: str) -> bool:
+    return path.startswith(FHIR) and path not in FORM_PATHS
 
 
 def _is_taken(kind: bytes, taken: frozenset[bytes]) -> bool:
@@ -123,9 +127,11 @@ def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for header, value in scope["headers"] if header == name]
 
 
-async def _refuse(send: Send, status: int, body: bytes) -> None:
+async def _refuse(send: Send, status: int, body: bytes, *, is_fhir: bool) -> None:
+    if is_fhir:
+        body = json.dumps(outcome(status, json.loads(body))).encode()
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", b"application/fhir+json" if is_fhir else b"application/json"),
         (b"content-security-policy", b"default-src 'none'"),
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),

@@ -159,13 +159,10 @@ def _code_of(concept: dict[str, Any], system: str) -> str:
 
 
 def _refuse_modified(body: Any) -> None:
-    """FHIR R4, 2.4.0.1: what may change the meaning of what it stands in must not be passed over."""
-    match body:
-        case dict():
-            if body.keys() & {"modifierExtension", "implicitRules"}:
-                raise Invalid("fhir.modified", "A report with modifierExtension or implicitRules is not understood here.")
-            for inner in body.values():
-                _refuse_modified(inner)
-        case list():
-            for inner in body:
-                _refuse_modified(inner)
+    """FHIR R4, 2.4.0.1: what may change the meaning of what it stands in must not be passed over. A body may be deep: no recursion."""
+    to_see = [body]
+    while to_see:
+        seen = to_see.pop()
+        if isinstance(seen, dict) and seen.keys() & {"modifierExtension", "implicitRules"}:
+            raise Invalid("fhir.modified", "A report with modifierExtension or implicitRules is not understood here.")
+        to_see += seen.values() if isinstance(seen, dict) else seen if isinstance(seen, list) else []

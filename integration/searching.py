@@ -46,6 +46,8 @@ def search_of(kind: str, given: QueryDict) -> Search:
     if not given.keys() <= known.keys() | CONTROL:
         raise Invalid("fhir.unknown_parameter", f"{kind} is searched by {', '.join(known)}; _count and _format besides.")
     asked = {name: given.getlist(name) for name in known if name in given}
+    if any(",".join(values).count(",") >= PAGE_AT_MOST for values in asked.values()):
+        raise Invalid("fhir.bad_value", f"Of one parameter at most {PAGE_AT_MOST} values at once.")
     if any(len(values) > 1 for name, values in asked.items() if known[name] != "date"):
         raise Invalid("fhir.bad_value", "Give a parameter once; several values of one are divided by commas.")
     return Search(asked, _count(given.get("_count", str(PAGE))), _after(given.get("_after")))

@@ -15,6 +15,7 @@ from django.db.models import Model, Q, QuerySet
 from audit.events import Event
 from audit.services import record
 from backend.errors import Invalid, NotFound
+from beds.models import Bed
 from integration import access, resources
 from integration.actors import ClientActor
 from integration.measures import measure_report, version_of
@@ -66,7 +67,7 @@ PARTS: Final[dict[str, Sequence[Part]]] = {
                 "_id": _by_key,
                 "organization": lambda values: Q(unit__hospital__in=ids(values, "Organization")),
                 "partof": lambda values: Q(unit__in=ids(values, "Location")),
-                "operational-status": lambda values: Q(status__in=_codes(values, resources.BED_STATUS)),
+                "operational-status": lambda values: Q(status__in=_statuses(values)),
             },
         ),
     ],
@@ -144,9 +145,10 @@ def _beyond(part: Part, after: After) -> Q:
     return Q(pk__lt=key) if part.is_newest_first else Q(pk__gt=key)
 
 
-def _codes(values: list[str], system: str) -> list[str]:
-    """Tokens with this system or none."""
-    return [text.removeprefix(f"{system}|") for text in ",".join(values).split(",")]
+def _statuses(values: list[str]) -> list[str]:
+    """Tokens with the system or without; one that is no status is no bed's."""
+    asked = {text.removeprefix(f"{resources.BED_STATUS}|") for text in ",".join(values).split(",")}
+    return [status for status in Bed.Status.values if status in asked]
 
 
 def _entry(kind: str, resource: Resource) -> Resource:

@@ -129,6 +129,7 @@ class FhirView(APIView):
     parser_classes: list[Any] = [FhirParser, PlainParser]
     renderer_classes: list[Any] = [FhirRenderer]
     content_negotiation_class = FhirAccept
+    metadata_class = None  # what there is says the CapabilityStatement
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)

@@ -1,5 +1,6 @@
 """What never reaches a view: methods nobody serves, and bodies in an encoding of the sender's choice."""
 
+import json
 import tracemalloc
 import zlib
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from tests.attacks.knocking import knock
 from tests.cast import CSRF
+from tests.integration.valid import is_valid
 
 CHARSETS = ["zlib_codec", "bz2", "utf-7", "utf-16", "idna", "undefined", "rot13", "no-such-thing", "utf-8; charset*=utf-8''hex"]
 READINGS = [b"[" * 200_000, b'{"a":' * 100_000, b'{"token":"a","token":"b"}', b'{"token":NaN}', b"\xff{}", b"9" * 5000]
@@ -69,6 +71,17 @@ def test_json_has_one_reading(night: Any, body: bytes) -> None:
     )
 
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [("TRACE", {}, 405), ("POST", {"content-length": "4194305"}, 413), ("POST", {"content-type": "application/fhir+xml"}, 415)],
+)
+def test_the_hospitals_software_is_refused_in_its_own_words(method: str, headers: dict[str, str], status: int) -> None:
+    answer = knock(method, "/fhir/MeasureReport", b"{}", headers=headers)
+
+    assert answer.status == status
+    assert is_valid(json.loads(answer.body))["resourceType"] == "OperationOutcome"
 
 
 @pytest.mark.parametrize("length", ["4194305", "-1", "x", "9" * 30])

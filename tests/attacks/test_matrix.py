@@ -169,7 +169,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     "fhir/.well-known/smart-configuration": {"GET": ANYONE},
     "fhir/token": {"POST": ANYONE},
     "fhir/metadata": {"GET": ANYONE},
-    # Of the hospital's software, which is no person: the matrix of its scopes is in tests/integration/test_fhir.py. No cookie opens it.
+    # Of the hospital's software, which is no person: no cookie opens it; its scopes' matrix is in tests/integration.
     "fhir/<str:kind>": {"GET": SOFTWARE, "POST": SOFTWARE},
     "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE},
     "fhir/": {"GET": SOFTWARE},

@@ -1,5 +1,6 @@
 """The façade: a hospital's own units, beds and figures as FHIR R4, and nothing else."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,17 +10,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from beds.models import Bed, Capacity
+from beds.models import Bed
 from beds.services.figures import Figures
 from beds.services.opening import open_capacity
 from identity.models import Unit
-from integration.scopes import OFFERED, SCOPES
+from integration.scopes import OFFERED
 from integration.searching import SEARCHED
 from integration.views import fhir
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.integration.software import FHIR_JSON, Software, occupancy
-from tests.integration.valid import answered, refused
+from tests.integration.valid import answered, refused, rows
 
 
 @pytest.fixture(scope="module")
@@ -27,33 +28,10 @@ def night(shared_night: Night) -> Night:
     return shared_night
 
 
-@pytest.fixture(scope="module")
-def ward(night: Night) -> Ward:
-    return Ward(night)
-
-
-@pytest.fixture(scope="module")
-def beds(night: Night, ward: Ward) -> list[Bed]:
-    """A unit of uni whose beds are counted singly."""
-    unit = Unit.objects.create(hospital_id=night.uni.id, name="ITS 5")
-    open_capacity(unit_id=unit.pk, category="imc", figures=Figures(2, 0, 0), beds=["5-01", "5-02"])
-    return list(Bed.objects.filter(unit=unit).order_by("label"))
-
-
-@pytest.fixture(scope="module")
-def his(night: Night, beds: list[Bed]) -> Software:
-    """Uni's software. A token lasts for the module."""
-    return Software(night.uni.registrar).entered()
-
-
 def shown(ward: Ward) -> dict[str, Any]:
     """Uni's intensive beds on the board of a partner."""
     (unit,) = (each for each in ward.board(ward.night.adler)[ward.night.uni.id]["units"] if each["category"] == "icu-high")
     return dict(unit)
-
-
-def rows(bundle: dict[str, Any]) -> list[str]:
-    return [entry["resource"]["id"] for entry in bundle.get("entry", [])]
 
 
 def test_what_it_can_is_said_to_anybody_and_is_what_is_served(his: Software) -> None:
@@ -157,6 +135,16 @@ def test_sent_again_it_is_the_same_report_and_an_older_one_is_refused(night: Nig
     assert shown(ward)["version"] == version
 
 
+def test_two_copies_at_once_are_one_report(night: Night, ward: Ward, his: Software) -> None:
+    report, version = occupancy(night.uni.unit_id, 1, timezone.now()), shown(ward)["version"]
+
+    answers = night.at_once(lambda: his.pushes(report), lambda: his.pushes(report))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 201]
+    assert answers[0].json() == answers[1].json()
+    assert shown(ward)["version"] == version + 1
+
+
 def test_where_beds_are_counted_singly_no_count_is_taken(his: Software, beds: list[Bed]) -> None:
     report = occupancy(beds[0].unit_id, 1, timezone.now())
     report["group"][0]["code"]["coding"][0]["code"] = "imc"
@@ -218,8 +206,27 @@ def test_every_error_is_an_outcome(his: Software, monkeypatch: pytest.MonkeyPatc
         assert refused(his.pushes(body)) == (400, "structure", "parse_error")
     assert refused(his.pushes(b"[]")) == (400, "invalid", "invalid")
     assert refused(his.pushes(GOOD, to="Location")) == (405, "not-supported", "method_not_allowed")
+    assert refused(his.http.options("/fhir/metadata")) == (405, "not-supported", "method_not_allowed")
     monkeypatch.setattr(fhir.ClientThrottle, "limit", 0)
     assert refused(his.reads("Location")) == (429, "throttled", "client.too_many")
+
+
+def test_what_nobody_would_send_is_answered_all_the_same(his: Software) -> None:
+    for asked in ("operational-status=%00", "_id=%00", "partof=%ED%A0%80", "operational-status=U,x,http://x|O"):
+        assert answered(his.reads(f"Location?{asked}"))["type"] == "searchset"
+    for asked in (
+        f"_after=0.{'9' * 36}",
+        "date=ge0001-01-01T00:00:00%2B14:00",
+        "date=lt9999-12-31T23:59:59-14:00",
+        f"_id={uuid4()}.999999999",
+    ):
+        assert answered(his.reads(f"MeasureReport?{asked}"))["type"] == "searchset"
+    assert refused(his.reads("Location?_id=" + ",".join(["x"] * 201))) == (400, "invalid", "fhir.bad_value")
+    assert refused(his.reads("Location/%00"))[0] == 404
+    deep = json.dumps(GOOD)[:-1].encode() + b',"extension":' + b"[" * 900 + b"]" * 900 + b"}"
+    assert refused(his.pushes(deep))[0] == 400
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-13-01T00:00:00Z"):
+        assert refused(his.pushes(GOOD | {"date": moment}))[0] == 400
 
 
 def test_json_of_r4_is_taken_by_any_of_its_names(his: Software) -> None:
@@ -228,49 +235,3 @@ def test_json_of_r4_is_taken_by_any_of_its_names(his: Software) -> None:
     for form in ("json", "application/fhir%2Bjson", "application/fhir+json"):
         answered(his.reads(f"Organization?_format={form}", Accept="text/html"))
     assert refused(his.pushes(GOOD, kind=f"{FHIR_JSON}; fhirVersion=4.0; charset=utf-8"))[0] == 400
-
-
-def test_no_cookie_opens_it(night: Night) -> None:
-    for someone in ("adler", "brandt", "outsider", "former_colleague"):
-        assert night.person(someone).get("/fhir/Location").status_code == 401
-
-
-def call(software: Software, kind: str, letter: str, token: str, things: dict[str, str]) -> Any:
-    """What a scope allows, at something of uni's."""
-    if letter == "c":
-        return software.pushes(occupancy(things["Location"], 1, timezone.now()), token)
-    return software.reads(kind if letter == "s" else f"{kind}/{things[kind]}", token)
-
-
-ELSEWHERE = {"r": (404, "not-found", "not_found"), "c": (400, "invalid", "fhir.no_such_figure")}
-
-
-def test_hospital_by_scope_by_resource(night: Night, ward: Ward, his: Software) -> None:
-    """Every scope alone at every interaction there is, from the hospital itself; all scopes together from a partner and from a stranger."""
-    things = {"Organization": str(night.uni.id), "Location": str(night.uni.unit_id)}
-    things["MeasureReport"] = answered(his.pushes(occupancy(things["Location"], 2, timezone.now())), 201)["id"]
-    interactions = [(kind, letter) for kind, letters in OFFERED.items() for letter in letters]
-    assert {f"system/{kind}.{letter}" for kind, letter in interactions} == set(SCOPES)
-
-    for scope in SCOPES:
-        token = his.token(scope)
-        for kind, letter in interactions:
-            answer = call(his, kind, letter, token, things)
-            if scope == f"system/{kind}.{letter}":
-                answered(answer, 201 if letter == "c" else 200)
-            else:
-                assert refused(answer) == (403, "forbidden", "client.scope_missing"), (scope, kind, letter)
-
-    before = Capacity.objects.get(pk=ward.figures["uni"].pk).version
-    for place in (night.kreis, night.fern):
-        other = Software(place.registrar).entered()
-        token = other.token()
-        for kind, letter in interactions:
-            answer = call(other, kind, letter, token, things)
-            if letter == "s":
-                assert not set(rows(answered(answer))) & set(things.values())
-            else:
-                assert refused(answer) == ELSEWHERE[letter], (place.name, kind, letter)
-                nowhere = {name: id.replace(id[:8], uuid4().hex[:8]) for name, id in things.items()}
-                assert call(other, kind, letter, token, nowhere).content == answer.content, "as if it did not exist"
-    assert Capacity.objects.get(pk=ward.figures["uni"].pk).version == before

@@ -46,3 +46,8 @@ def refused(answer: Any) -> tuple[int, str, str]:
     (issue,) = answered(answer, answer.status_code)["issue"]
     assert issue["diagnostics"]
     return answer.status_code, issue["code"], issue["details"]["text"]
+
+
+def rows(bundle: dict[str, Any]) -> list[str]:
+    """The ids in a search's answer."""
+    return [entry["resource"]["id"] for entry in bundle.get("entry", [])]

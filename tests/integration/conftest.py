@@ -1,0 +1,30 @@
+"""For the tests of the façade, whose modules have one ``night`` each."""
+
+import pytest
+
+from beds.models import Bed
+from beds.services.figures import Figures
+from beds.services.opening import open_capacity
+from identity.models import Unit
+from tests.beds.asking import Ward
+from tests.cast import Night
+from tests.integration.software import Software
+
+
+@pytest.fixture(scope="module")
+def ward(night: Night) -> Ward:
+    return Ward(night)
+
+
+@pytest.fixture(scope="module")
+def beds(night: Night, ward: Ward) -> list[Bed]:
+    """A unit of uni whose beds are counted singly."""
+    unit = Unit.objects.create(hospital_id=night.uni.id, name="ITS 5")
+    open_capacity(unit_id=unit.pk, category="imc", figures=Figures(2, 0, 0), beds=["5-01", "5-02"])
+    return list(Bed.objects.filter(unit=unit).order_by("label"))
+
+
+@pytest.fixture(scope="module")
+def his(night: Night, beds: list[Bed]) -> Software:
+    """Uni's software. A token lasts for the module."""
+    return Software(night.uni.registrar).entered()
