@@ -21,7 +21,14 @@ from tests.messaging.server import Server
 from tests.messaging.test_socket import ask, code_at_close, opened
 
 __all__ = ["world"]
-WHO = [(route, method, who) for route, method in CLOSED for who, status in TABLE[route][method].items() if status]
+FACADE = "fhir/"
+WHO = [
+    (route, method, who)
+    for route, method in CLOSED
+    for who, status in TABLE[route][method].items()
+    if status and not route.startswith(FACADE)
+]
+AT_THE_FACADE = [(route, method) for route, method in CLOSED if route.startswith(FACADE)]
 LAPSED = ("former_colleague", "revoked_device")
 
 
@@ -47,6 +54,16 @@ def test_who_is_out_is_in_the_log(night: Night, world: dict[str, str], route: st
     else:
         expected = [refused(code, log=OPERATOR if who == "anonymous" else caller.hospital)]
     assert told_since(since) == expected
+
+
+@pytest.mark.parametrize("who", ["anonymous", "adler", "former_colleague"])
+@pytest.mark.parametrize(("route", "method"), AT_THE_FACADE)
+def test_at_the_facade_whoever_has_no_token_is_a_stranger(night: Night, world: dict[str, str], route: str, method: str, who: str) -> None:
+    since = last_event()
+
+    outcome = call(night.person(who), route, method, world).json()  # type: ignore[arg-type]
+
+    assert told_since(since) == [refused(outcome["issue"][0]["details"]["text"], log=OPERATOR)]
 
 
 def test_so_is_who_lacks_the_csrf_token(night: Night) -> None:
