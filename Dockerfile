@@ -25,6 +25,7 @@ COPY audit audit
 COPY backend backend
 COPY beds beds
 COPY identity identity
+COPY integration integration
 COPY messaging messaging
 COPY --from=web /web/dist web/dist
 ENV PATH=/opt/wardline/bin:$PATH \

@@ -212,6 +212,17 @@ PUSH_HOSTS = env.words("PUSH_HOSTS", "fcm.googleapis.com updates.push.services.m
 OIDC_NETWORKS = env.networks("OIDC_NETWORKS")
 OIDC_CA_FILE = env.text("OIDC_CA_FILE", "")
 
+# The ADT listener (manage.py mllp). Without a certificate it may listen on loopback alone: messages name patients.
+MLLP_HOST = env.text("MLLP_HOST", "127.0.0.1")
+MLLP_PORT = int(env.text("MLLP_PORT", "2575"))
+MLLP_CERTIFICATE_FILE = env.text("MLLP_CERTIFICATE_FILE", "")
+MLLP_KEY_FILE = env.text("MLLP_KEY_FILE", "")
+# Who certifies the senders (PEM). Set: a sender without a certificate of theirs is not let in.
+MLLP_CLIENT_CA_FILE = env.text("MLLP_CLIENT_CA_FILE", "")
+MLLP_WORKERS = int(env.text("MLLP_WORKERS", "4"))  # messages under way at once; at most DATABASE_POOL
+MLLP_LARGEST = int(env.text("MLLP_LARGEST", str(256 * 1024)))  # bytes of a message
+MLLP_CONNECTIONS = int(env.text("MLLP_CONNECTIONS", "256"))
+
 METRICS_TOKEN = env.secret("METRICS_TOKEN") if {"METRICS_TOKEN", "METRICS_TOKEN_FILE"} & os.environ.keys() else ""
 LOGGING_CONFIG = "backend.logs.configure"
 LOGGING = {"version": 1}

@@ -6,6 +6,8 @@ nothing, a hospital that was asked never learns which others were, and one that 
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -224,11 +226,24 @@ def locked_bed(hospital_id: UUID, bed_id: UUID) -> tuple[Capacity, Bed]:
     Raises:
         NotFound: there is none in that hospital.
     """
-    found = Bed.objects.filter(pk=bed_id, unit__hospital=hospital_id).first()
-    if found is None:
+    return locked_beds(hospital_id, [bed_id])[bed_id]
+
+
+def locked_beds(hospital_id: UUID, bed_ids: Iterable[UUID]) -> dict[UUID, tuple[Capacity, Bed]]:
+    """Several as ``locked_bed``, figures and then beds each in the order of their ids: two who lock the same never wait for each other.
+
+    Beds of one figure share the ``Capacity``. Raises: NotFound: one of them is not of that hospital.
+    """
+    wanted = set(bed_ids)
+    places = {bed.pk: (bed.unit_id, bed.category) for bed in Bed.objects.filter(pk__in=wanted, unit__hospital=hospital_id)}
+    if places.keys() != wanted:
         raise NotFound
-    capacity = _locked_figure(Capacity.objects.filter(unit=found.unit_id, category=found.category))
-    return capacity, Bed.objects.select_for_update().get(pk=bed_id)
+    counted_in = reduce(or_, (Q(unit=unit, category=category) for unit, category in places.values()))
+    figures = Capacity.objects.filter(counted_in).order_by("pk").select_for_update(of=("self",)).select_related("unit__hospital")
+    found = {(figure.unit_id, figure.category): figure for figure in figures}
+    if found.keys() != set(places.values()):
+        raise NotFound
+    return {bed.pk: (found[places[bed.pk]], bed) for bed in Bed.objects.filter(pk__in=wanted).order_by("pk").select_for_update()}
 
 
 def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]:

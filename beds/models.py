@@ -18,6 +18,7 @@ from django.utils import timezone
 from beds.chains import Alarm as Alarm
 from beds.chains import EscalationChain as EscalationChain
 from beds.chains import EscalationStep as EscalationStep
+from beds.facts import BedFact as BedFact
 from beds.transitions import COMMITTED, REASONS, TERMINAL, WAVE_INTERVAL_AT_LEAST, WAVE_INTERVAL_AT_MOST, State
 from beds.vocabulary import (
     FEEDS,
@@ -150,6 +151,7 @@ class Bed(models.Model):
     figure_version = models.PositiveIntegerField(null=True)  # the version of the figure that this bed's last change made
     version = models.PositiveIntegerField(default=1)  # If-Match
     changed_at = models.DateTimeField(default=timezone.now)
+    fed_version = models.PositiveIntegerField(null=True)  # as the feed left it; another version: somebody was at it since
 
     class Meta:
         constraints = [

@@ -12,7 +12,8 @@ from beds.models import Bed, Capacity, FigureReport
 from identity.actors import Actor
 from identity.models import Hospital, Unit
 from integration.actors import ClientActor
-from integration.models import Client
+from integration.models import Client, Feed, FeedWard
+from integration.senders import Sender
 
 
 def own_clients(actor: Actor) -> QuerySet[Client]:
@@ -61,3 +62,19 @@ def figure_to_report(actor: ClientActor, unit_id: UUID, category: str) -> Capaci
     if found is None:
         raise Invalid("fhir.no_such_figure", "Your hospital reports no beds of this category for this unit.")
     return found
+
+
+def feed_of(sender: Sender) -> Feed | None:
+    """The one live feed that this sender proves to be; none, or more than one: nobody's."""
+    named = Feed.objects.filter(application=sender.application, facility=sender.facility, ended_at=None).select_related("hospital")
+    proved = [feed for feed in named if sender.proves(feed)]
+    return proved[0] if len(proved) == 1 else None
+
+
+def ward_named(feed: Feed, point_of_care: str) -> FeedWard | None:
+    return FeedWard.objects.filter(feed=feed, point_of_care=point_of_care).first()
+
+
+def bed_labelled(feed: Feed, unit_id: UUID, label: str) -> Bed | None:
+    """Of the feed's hospital, whatever its map says."""
+    return Bed.objects.filter(unit=unit_id, unit__hospital=feed.hospital_id, unit__closed_at=None, label=label).first()

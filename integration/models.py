@@ -12,6 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from identity.models import Hospital
+from integration.feeds import Feed as Feed
+from integration.feeds import FeedProblem as FeedProblem
+from integration.feeds import FeedWard as FeedWard
+from integration.feeds import TakenMessage as TakenMessage
 from integration.scopes import SCOPES
 
 

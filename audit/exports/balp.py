@@ -76,7 +76,7 @@ _ACTIONS = {
         identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join
         identity.link_device identity.propose_registrar identity.offer_renewal
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
-        integration.add_client
+        integration.add_client integration.add_feed
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
     Pattern.UPDATE: """
@@ -89,13 +89,14 @@ _ACTIONS = {
         identity.claim_link identity.close_role identity.end_duty identity.hand_over_duty identity.import_roster identity.refuse_link
         identity.configure_sso identity.renew_key identity.suspend_by_sso identity.take_duty
         identity.agree_registrar identity.confirm_registrar identity.withdraw_proposal
-        beds.part integration.change_client messaging.close_conversations
+        beds.part integration.change_client integration.map_feed integration.refuse_message integration.take_message
+        messaging.close_conversations
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
     Pattern.DELETE: """
         audit.delete_export audit.expire_export beds.delete_template
         identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_invitation
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
-        integration.revoke_client messaging.end_push privacy.erased""",
+        integration.end_feed integration.revoke_client messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in integration.issue_token integration.refuse_token",
     Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.log_out_by_sso identity.sign_out",
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",

@@ -4,10 +4,11 @@ Invariant: whoever loses a race gets a domain error and has changed nothing.
 """
 
 from beds.services.asking import Asked, Need, create_request
+from beds.services.bed_facts import Told, tell_beds
 from beds.services.board import read_board
 from beds.services.clocks import sweep
 from beds.services.escalation import Chain, read_chain, write_chain
-from beds.services.feeds import report_bed_from_feed, report_from_feed
+from beds.services.feeds import report_from_feed
 from beds.services.figures import Figures, is_stale, update_capacity
 from beds.services.history import read_history
 from beds.services.moving import cancel_request, take_step
@@ -25,6 +26,7 @@ __all__ = [
     "Need",
     "Statistics",
     "Template",
+    "Told",
     "cancel_request",
     "create_request",
     "delete_template",
@@ -39,11 +41,11 @@ __all__ = [
     "read_statistics",
     "read_templates",
     "report_bed",
-    "report_bed_from_feed",
     "report_from_feed",
     "save_template",
     "sweep",
     "take_step",
+    "tell_beds",
     "undo_report",
     "update_capacity",
     "write_chain",

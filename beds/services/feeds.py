@@ -15,7 +15,6 @@ from backend.errors import Conflict
 from beds import access
 from beds.models import Capacity, Cause, Source
 from beds.services.figures import Figures, set_counts, write_version
-from beds.services.single_beds import set_status
 
 
 @transaction.atomic(savepoint=False)
@@ -48,23 +47,7 @@ def report_from_feed(
     closed = min(capacity.blocked if blocked is None else blocked, beds)
     set_counts(capacity, Figures(beds, min(occupied, beds - closed), closed))
     capacity.source = source
-    _write(capacity, Cause.REPORT, agent, "report_figure", {"given": occupied})
-    return True
-
-
-@transaction.atomic(savepoint=False)
-def report_bed_from_feed(*, source: Source, agent: Agent, hospital_id: UUID, bed_id: UUID, status: str, at: datetime) -> bool:
-    """A single bed's status as the feed tells it, promised or not. Returns and raises as ``report_from_feed``; ``bed.not_counted``."""
-    capacity, bed = access.locked_bed(hospital_id, bed_id)
-    # Of this bed: a message about another one may be newer and still leave this one to be told.
-    if at <= bed.changed_at:
-        return False
-    set_status(capacity, bed, status)
-    bed.changed_at = min(at, database_now())
-    bed.save(update_fields=["changed_at"])
-    capacity.reported_at = max(capacity.reported_at, bed.changed_at)
-    capacity.source = source
-    _write(capacity, Cause.BED, agent, "report_bed", {"status": status})
+    write_fed(capacity, Cause.REPORT, agent, "report_figure", {"given": occupied})
     return True
 
 
@@ -76,6 +59,7 @@ def _is_news(capacity: Capacity, at: datetime) -> bool:
     return True
 
 
-def _write(capacity: Capacity, cause: Cause, agent: Agent, verb: str, detail: dict[str, str | int]) -> None:
+def write_fed(capacity: Capacity, cause: Cause, agent: Agent, verb: str, detail: dict[str, str | int]) -> None:
+    """The next version of a figure that a feed has changed."""
     capacity.override, capacity.reporter_id = "", None
     write_version(capacity, cause, agent=agent, verb=verb, detail=detail)

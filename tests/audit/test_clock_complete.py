@@ -279,6 +279,15 @@ def open_figures(scene: Scene, unit: Unit, monkeypatch: pytest.MonkeyPatch) -> N
     call_command("open_capacities", stdout=io.StringIO())
 
 
+def set_up_feed(unit: Unit, hospital: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    call_command("mllp_feed", "add", hospital, application="KIS", network=["10.1.2.3/32"], stdout=out)
+    feed = out.getvalue().strip()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"INT5;{unit.name};{{room}}-{{bed}}\nCHIR;-\n"))
+    call_command("mllp_feed", "map", feed, stdout=io.StringIO())
+    call_command("mllp_feed", "end", feed, stdout=io.StringIO())
+
+
 def test_the_operators_commands_tell_what_they_do(scene: Scene, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     unit = Unit.objects.create(hospital_id=scene.night.uni.id, name=f"ITS {uuid4()}")
     since = last_event()
@@ -286,6 +295,8 @@ def test_the_operators_commands_tell_what_they_do(scene: Scene, watch: Watch, mo
 
     prepare(scene)
     open_figures(scene, unit, monkeypatch)
+    set_up_feed(unit, scene.night.uni.slug, monkeypatch)
 
-    assert events_since(since, scene.night) == ["identity.prepare_hospital: new", "beds.open_figure: uni"]
+    feed = [f"integration.{verb}_feed: uni" for verb in ("add", "map", "end")]
+    assert events_since(since, scene.night) == ["identity.prepare_hospital: new", "beds.open_figure: uni", *feed]
     assert watch.without_event() == []

@@ -9,7 +9,8 @@ from django.utils import timezone
 from audit.events import Agent
 from backend.errors import Conflict, NotFound
 from beds.models import Bed, Capacity
-from beds.services import report_bed_from_feed, report_from_feed
+from beds.occupancy import Fact, Kind
+from beds.services import Told, report_from_feed, tell_beds
 from beds.services.figures import Figures
 from beds.services.opening import open_capacity
 from beds.vocabulary import Source
@@ -194,9 +195,9 @@ def single(night):
 @pytest.fixture
 def bed_tells(night, single):
     def tell(label, status, at=None, hospital=None):
-        bed = Bed.objects.get(unit=single.unit_id, label=label)
-        given = {"hospital_id": hospital or night.uni.id, "bed_id": bed.pk, "at": at or timezone.now()}
-        return report_bed_from_feed(source=Source.ADT, agent=FEED, status=status, **given)
+        bed, at = Bed.objects.get(unit=single.unit_id, label=label), at or timezone.now()
+        told = [Told(bed.pk, Fact(Kind.STATUS, at, at, at, status))]
+        return bool(tell_beds(source=Source.ADT, agent=FEED, hospital_id=hospital or night.uni.id, told=told))
 
     return tell
 
@@ -229,6 +230,27 @@ def test_beds_messages_that_cross_are_each_counted(single, bed_tells):
     assert bed_tells("5-02", "U", at=now - timedelta(milliseconds=1)) is False
     single.refresh_from_db()
     assert single.occupied == 2
+
+
+def test_a_bed_of_another_hospital_is_none(night, bed_tells):
+    with pytest.raises(NotFound):
+        bed_tells("5-01", "O", hospital=night.kreis.id)
+
+
+def test_what_was_reported_by_hand_counts_until_something_newer_is_told(night, single, bed_tells):
+    early = timezone.now()
+    bed_tells("5-01", "O", at=early - timedelta(minutes=2))
+    bed = Bed.objects.get(unit=single.unit_id, label="5-01")
+    night.brandt.put(f"beds/{bed.pk}", {"status": "C", "override": "feed-wrong"}, If_Match=str(bed.version))
+
+    assert bed_tells("5-01", "U", at=early) is False
+    single.refresh_from_db()
+    bed.refresh_from_db()
+    assert (single.source, single.override, bed.status) == ("manual", "feed-wrong", "C")
+    assert bed_tells("5-01", "U") is True
+    single.refresh_from_db()
+    bed.refresh_from_db()
+    assert (single.source, single.override, bed.status) == ("adt", "", "U")
 
 
 def test_a_unit_of_single_beds_takes_no_count(single, tells):

@@ -26,7 +26,10 @@ export const ACTIONS: Record<Part, readonly string[]> = {
     "ask_export", "begin_export", "finish_export", "fail_export", "expire_export", "delete_export", "download_export", "read_export", "list_exports", "read",
     "read_witnesses", "republish",
   ],
-  integration: ["read_clients", "add_client", "change_client", "revoke_client", "issue_token", "refuse_token", "read_resource", "search_resources"],
+  integration: [
+    "read_clients", "add_client", "change_client", "revoke_client", "issue_token", "refuse_token", "read_resource", "search_resources",
+    "add_feed", "map_feed", "end_feed", "take_message", "refuse_message",
+  ],
   privacy: ["erased"],
   api: ["refused"],
 };
