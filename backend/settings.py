@@ -179,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-shift-changes": {"task": "identity.tasks.tell_shift_changes", "schedule": 2.0, "options": {"expires": 10}},
     "warn-of-gaps": {"task": "identity.tasks.warn_of_gaps", "schedule": 60.0, "options": {"expires": 120}},
     "lay-out-rosters": {"task": "identity.tasks.lay_out_rosters", "schedule": crontab(hour=2, minute=41), "options": {"expires": 3600}},
+    "expire-restorations": {"task": "identity.tasks.expire_restorations", "schedule": 60.0, "options": {"expires": 120}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
 

@@ -20,10 +20,12 @@ from identity.models import (
     Hospital,
     KeyRenewal,
     Membership,
+    OfficersProposal,
     Partnership,
     Person,
     PrincipalKey,
     RegistrarProposal,
+    Restoration,
     RoleSeal,
     SignIn,
 )
@@ -183,6 +185,27 @@ def proposal_of_own_hospital(actor: Actor, proposal_id: UUID) -> RegistrarPropos
     """A proposal, also one that is over, locked until the transaction ends: of two who confirm, the second finds it over."""
     found = RegistrarProposal.objects.select_for_update(of=["self"]).select_related("candidate")
     return _one(found.filter(pk=proposal_id, hospital=actor.hospital_id).first())
+
+
+def open_officers_proposals(hospital_id: UUID) -> QuerySet[OfficersProposal]:
+    return OfficersProposal.objects.filter(hospital=hospital_id, ended_at=None, expires_at__gt=timezone.now())
+
+
+def officers_proposal_of_own_hospital(actor: Actor, proposal_id: UUID) -> OfficersProposal:
+    """A proposal, also one that is over, locked until the transaction ends: of two who confirm, the second finds it over."""
+    return _one(OfficersProposal.objects.select_for_update().filter(pk=proposal_id, hospital=actor.hospital_id).first())
+
+
+def open_restorations(actor: Actor, *, is_officer: bool) -> QuerySet[Restoration]:
+    """Attempts under way: the hospital's for its officers and registrars, for everybody the one about themselves. Oldest first."""
+    found = Restoration.objects.select_related("person").filter(ended_at=None, expires_at__gt=timezone.now())
+    whose = Q(hospital=actor.hospital_id) if is_officer or actor.is_registrar else Q(person=actor.person_id)
+    return found.filter(whose).order_by("created_at", "id")
+
+
+def restoration_in_sight(actor: Actor, restoration_id: UUID, *, is_officer: bool) -> Restoration:
+    """One of those, locked until the transaction ends: of two who decide, the second finds what the first did."""
+    return _one(open_restorations(actor, is_officer=is_officer).select_for_update(of=["self"]).filter(pk=restoration_id).first())
 
 
 def lock_role(actor: Actor, role_id: UUID) -> DutyRole:

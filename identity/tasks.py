@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from identity.services import heads, shift_change, sso_checks, tidying
+from identity.services import heads, restoring, shift_change, sso_checks, tidying
 
 
 @shared_task(name="identity.tasks.sign_directory_heads")  # type: ignore[untyped-decorator]  # celery has no types
@@ -21,6 +21,12 @@ def check_sso_accounts() -> None:
 def tidy_up() -> None:
     """Once a day: offers, sign-ins, sessions and stored answers that nothing can come of any more."""
     tidying.tidy_up()
+
+
+@shared_task(name="identity.tasks.expire_restorations")  # type: ignore[untyped-decorator]
+def expire_restorations() -> None:
+    """Every minute: attempts to get a key back that nobody brought to an end in time."""
+    restoring.expire_restorations()
 
 
 @shared_task(name="identity.tasks.tell_shift_changes")  # type: ignore[untyped-decorator]

@@ -58,6 +58,7 @@ _ACTIONS = {
         beds.read_escalation beds.read_receipt beds.read_request
         identity.look_invitation identity.look_link identity.look_setup identity.open_by_passkey identity.open_link
         identity.open_recovery identity.read_claim identity.read_passkey_rule identity.read_role_seals
+        identity.collect_restoration identity.look_restoration identity.read_deposit
         identity.read_renewal identity.read_settings identity.read_sso identity.unlock integration.read_resource
         messaging.open_image messaging.read messaging.read_keys""",
     Pattern.QUERY: """
@@ -67,6 +68,7 @@ _ACTIONS = {
         identity.read_devices identity.read_directory identity.read_duty identity.read_pending identity.read_roles identity.read_roster
         identity.read_sign_ins identity.read_sso_accounts
         identity.read_invitations identity.read_partners identity.read_registrars identity.read_renewals
+        identity.read_officers identity.read_restorations
         integration.read_clients integration.search_resources""",
     Pattern.CREATE: """
         audit.ask_export audit.review
@@ -75,6 +77,7 @@ _ACTIONS = {
         identity.add_wrap identity.appoint_auditor
         identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join
         identity.link_device identity.propose_registrar identity.offer_renewal
+        identity.ask_restoration identity.make_deposit identity.propose_officers identity.restore identity.start_restoration
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
         integration.add_client integration.add_feed
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
@@ -90,11 +93,12 @@ _ACTIONS = {
         identity.configure_sso identity.renew_key identity.suspend_by_sso identity.take_duty
         identity.agree_registrar identity.confirm_registrar identity.withdraw_proposal
         beds.part integration.change_client integration.map_feed integration.refuse_message integration.take_message
-        messaging.close_conversations
+        messaging.close_conversations identity.approve_restoration identity.cancel_restoration identity.confirm_officers
+        identity.expire_restoration identity.refuse_restoration identity.supersede_restoration identity.withdraw_officers
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
     Pattern.DELETE: """
         audit.delete_export audit.expire_export beds.delete_template
-        identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_invitation
+        identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_deposit identity.withdraw_invitation
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
         integration.end_feed integration.revoke_client messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in integration.issue_token integration.refuse_token",

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Self
 from uuid import UUID
 
-from wardline_client import joining, kept_heads, pictures, renewal
+from wardline_client import deposits, joining, kept_heads, pictures, renewal
 from wardline_client.authenticator import SoftwareAuthenticator
 from wardline_client.beds import Beds
 from wardline_client.conversations import Conversation, Conversations, Received
@@ -101,6 +101,10 @@ class Account:
     def offer_renewal(self) -> renewal.OfferedRenewal:
         """The next generation of the own key, for a registrar to vouch for; see ``wardline_client.renewal``."""
         return renewal.offer(self.session)
+
+    def keep_deposit(self) -> str:
+        """After unlocking: deposit the own key for the hospital's recovery officers, if it names any; see ``wardline_client.deposits``."""
+        return deposits.keep(self.session)
 
     def take_duty(self, role: UUID, until: datetime | None = None) -> Json:
         """Hold a role from now on and open its seed."""

@@ -243,19 +243,23 @@ class Registrar:
         self.session.state(f"registrars/{person}/end", self._sign_office(person, None, root_code))
 
     def _sign_office(self, person: UUID, sign: bytes | None, root_code: str) -> Statement:
+        return self.sign_with_root("registrar", person, Office(sign), root_code)
+
+    def sign_with_root(self, kind: str, subject: UUID, body: Body, root_code: str) -> Statement:
+        """A statement of the hospital's root, whose printed code is typed in here. Raises ``ProtocolError`` for another code."""
         root, keyring = root_key(parse_recovery_code(root_code)), self.session.keyring
         if root.public != keyring.root:
             raise ProtocolError("signature.invalid", "not this hospital's root")
         self.session.book.refresh()
         return make_statement(
-            kind="registrar",
+            kind=kind,
             hospital=keyring.hospital,
-            subject=person,
-            body=Office(sign),
+            subject=subject,
+            body=body,
             by=keyring.hospital,
             key=root,
             at=self.session.now(),
-            prev=self.session.book.directory.latest("registrar", person),
+            prev=self.session.book.directory.latest(kind, subject),
         )
 
     def add_unit(self, name: str) -> UUID:

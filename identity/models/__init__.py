@@ -8,6 +8,7 @@ from identity.models.devices import Device, DeviceLink, LinkClaim, Passkey, Seed
 from identity.models.duty import Duty, DutyRole, Holder, RoleSeal, shown_until
 from identity.models.hospitals import Hospital, HospitalSetup, Unit
 from identity.models.invitations import Invitation
+from identity.models.officers import KeyDeposit, OfficersProposal, Restoration, RestorationApproval
 from identity.models.partners import Partnership
 from identity.models.people import AuditorTerm, Membership, Person
 from identity.models.registrars import RegistrarProposal
@@ -28,14 +29,18 @@ __all__ = [
     "Hospital",
     "HospitalSetup",
     "Invitation",
+    "KeyDeposit",
     "KeyRenewal",
     "LinkClaim",
     "Membership",
+    "OfficersProposal",
     "Partnership",
     "Passkey",
     "Person",
     "PrincipalKey",
     "RegistrarProposal",
+    "Restoration",
+    "RestorationApproval",
     "RoleSeal",
     "SeedWrap",
     "Shift",

@@ -18,6 +18,7 @@ class Device(models.Model):
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="+")
     label = models.CharField(max_length=60, blank=True)
     is_recovered = models.BooleanField(default=False)  # became a device by the printed recovery code
+    is_restored = models.BooleanField(default=False)  # became a device by two recovery officers of the hospital
     is_by_passkey = models.BooleanField(default=False)  # became a device by a synced passkey alone
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(null=True, blank=True)

@@ -19,6 +19,7 @@ class Statement(models.Model):
         DEVICE_REVOKED = "device-revoked"
         ROLE = "role"
         ARCHIVE = "archive"
+        RECOVERY = "recovery"
 
     digest = models.BinaryField(max_length=32, primary_key=True)  # SHA-256(h)
     hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="statements")

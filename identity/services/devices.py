@@ -17,7 +17,7 @@ from audit.services import record
 from backend.errors import Conflict, Invalid, NotFound
 from identity import access
 from identity.actors import Actor, Lapse
-from identity.models import Device, DeviceLink, KeyRenewal, Membership, Passkey, PrincipalKey, SeedWrap
+from identity.models import Device, DeviceLink, KeyRenewal, Membership, Passkey, PrincipalKey, RestorationApproval, SeedWrap
 from identity.services import statements
 from identity.services.hospitals import own_root
 from identity.services.sign_in import end_sign_ins
@@ -151,3 +151,4 @@ def _end_what_it_made(device: Device, now: datetime) -> None:
     SeedWrap.objects.filter(device=device, ended_at=None).update(ended_at=now)
     KeyRenewal.objects.filter(device=device, ended_at=None).update(ended_at=now)
     DeviceLink.objects.filter(created_by=device, used_at=None).update(used_at=now)
+    RestorationApproval.objects.filter(device=device).delete()

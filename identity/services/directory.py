@@ -16,6 +16,7 @@ from identity.actors import Actor
 from identity.models import DirectoryHead, DutyRole, Holder, Hospital, Membership, Statement, shown_until
 
 PAGE = 500
+_OWN_BUSINESS = (Statement.Kind.PARTNER, Statement.Kind.RECOVERY)
 
 
 class Listing(NamedTuple):
@@ -68,8 +69,10 @@ def statements_after(*, actor: Actor, order: int, heads: int, hospital: UUID | N
 
 
 def is_shown(statement: Statement, actor: Actor) -> bool:
-    """Whom a partner accepts is not: trust goes one step (protocol 4). Its leaf is, so that what is left out is accounted for."""
-    return statement.kind != Statement.Kind.PARTNER or statement.hospital_id == actor.hospital_id
+    """Whom a partner accepts is not, trust goes one step, nor who its recovery officers are (protocol 4). The leaf is, so that what is left
+    out is accounted for.
+    """
+    return statement.kind not in _OWN_BUSINESS or statement.hospital_id == actor.hospital_id
 
 
 def _within(actor: Actor) -> set[UUID]:

@@ -20,7 +20,7 @@ from backend.realtime import ring_after_commit
 from identity import access, challenges, passkeys
 from identity.models import Device, DeviceLink, Invitation, LinkClaim, Membership, Passkey, Person, PrincipalKey, SeedWrap, SignIn
 from identity.models import Statement as StatementRow
-from identity.services import invitations, sso_proofs, statements
+from identity.services import invitations, restoring, sso_proofs, statements
 from identity.services.sign_in import begin
 from identity.services.sso_subjects import Basis, open_subject, require_vouched
 from identity.tokens import token_hash
@@ -97,10 +97,11 @@ def join(*, session: SessionBase, token: str, enrolment: Enrolment) -> SignIn:
 def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery: bool = False) -> SignIn:
     """Use a device link: the device is vouched for by the person's own key, so no registrar's signature is needed.
 
-    With ``is_recovery`` it is a registrar's link, opened by the printed code: that code is spent, and the enrolment brings the next one.
+    With ``is_recovery`` it is a registrar's link, opened by the printed code or by two officers: that code is spent, or lost, and the
+    enrolment brings the next one.
 
     Raises:
-        As ``join``, and Unauthenticated: ``membership.ended``, ``device.revoked``.
+        As ``join``, and Unauthenticated: ``membership.ended``, ``device.revoked``. Conflict, Gone: as ``restoring.take_approved``.
     """
     challenge = challenges.take(session, purpose="recover" if is_recovery else "link", token_hash=token_hash(token))
     with transaction.atomic():
@@ -115,19 +116,21 @@ def link(*, session: SessionBase, token: str, enrolment: Enrolment, is_recovery:
         offer.save(update_fields=["used_at"])
         row = statements.accept(statement, root=bytes(membership.hospital.root_public_key or b""), agent=agent, subject=enrolment.device_id)
         key = present_key(person.id, statement)
+        restoration = restoring.take_approved(offer, enrolment.device_id, enrolment.public_key)
         if is_recovery:
             SeedWrap.objects.filter(person=person, kind=SeedWrap.Kind.RECOVERY, ended_at=None).update(ended_at=offer.used_at)
-        device = register(person, enrolment, row, challenge=challenge, generation=key.generation, is_recovered=is_recovery)
-        action = "identity.recover" if is_recovery else "identity.link_device"
+        how = {"is_recovered": is_recovery and restoration is None, "is_restored": restoration is not None}
+        device = register(person, enrolment, row, challenge=challenge, generation=key.generation, **how)
+        if restoration is not None:
+            restoring.finish(restoration)
+        action = "identity.restore" if restoration else "identity.recover" if is_recovery else "identity.link_device"
         event = Event(action, agent, [membership.hospital_id], subjects={"person": person.pseudonym, "device": device.id})
         record(event=event)
         ring_after_commit([person.id], {"t": "devices"})
         return begin(session=session, device=device, membership=membership, challenge=challenge)
 
 
-def register(
-    person: Person, enrolment: Enrolment, statement: StatementRow, *, challenge: bytes, generation: int, is_recovered: bool = False
-) -> Device:
+def register(person: Person, enrolment: Enrolment, statement: StatementRow, *, challenge: bytes, generation: int, **how: bool) -> Device:
     """Passkey, device and wraps of one enrolment. Raises: Conflict: ``passkey.known``, ``device.known``."""
     verified = passkeys.verify_creation(enrolment.credential, challenge)
     try:
@@ -143,7 +146,7 @@ def register(
             )
     except IntegrityError as error:
         raise Conflict("passkey.known", "This passkey is in use already.") from error
-    device = make_device(person, enrolment, statement, is_recovered=is_recovered)
+    device = make_device(person, enrolment, statement, **how)
     SeedWrap.objects.bulk_create(_wrap(person, wrap, generation, passkey, device) for wrap in enrolment.wraps)
     return device
 

@@ -18,9 +18,23 @@ from audit.services import record
 from backend.clock import database_now
 from backend.realtime import ring_after_commit
 from identity import access
-from identity.models import DeviceLink, Duty, DutyRole, KeyRenewal, Membership, PrincipalKey, RoleSeal, SeedWrap, SsoSubject
+from identity.models import (
+    DeviceLink,
+    Duty,
+    DutyRole,
+    KeyDeposit,
+    KeyRenewal,
+    Membership,
+    PrincipalKey,
+    Restoration,
+    RestorationApproval,
+    RoleSeal,
+    SeedWrap,
+    SsoSubject,
+)
 from identity.services import turns
 from identity.services.auditors import end_terms
+from identity.services.restoring import end_restorations
 from identity.services.sign_in import end_sign_ins
 
 Ender = Callable[[UUID, Agent], None]
@@ -48,6 +62,9 @@ def leave(membership: Membership, *, agent: Agent) -> None:
     end_terms(membership)
     SeedWrap.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
     KeyRenewal.objects.filter(person=person_id, ended_at=None).update(ended_at=now)
+    end_restorations(Restoration.objects.filter(person=person_id), reason="left", agent=agent)
+    RestorationApproval.objects.filter(officer=person_id).delete()
+    KeyDeposit.objects.filter(person=person_id).delete()
     DeviceLink.objects.filter(person=person_id, used_at=None).update(used_at=now)
     PrincipalKey.objects.filter(principal=person_id, replaced_at=None).update(replaced_at=now)
     asked = Export.objects.filter(asked_by=person_id).exclude(state=Export.State.GONE).values_list("id", flat=True)

@@ -16,7 +16,7 @@ from audit.services import record
 from backend.errors import Conflict, NotFound
 from identity import access
 from identity.actors import Actor
-from identity.models import DeviceLink, Membership, Person, PrincipalKey, SeedWrap
+from identity.models import DeviceLink, Membership, Person, PrincipalKey, Restoration, SeedWrap
 from identity.services.enrolment import membership_of_link
 from identity.services.invitations import link_of, make_link
 
@@ -56,6 +56,9 @@ def open_link(token: str) -> Opened:
         NotFound: ``link.unknown``. Gone: ``link.used``, ``link.expired``. Unauthenticated: ``membership.ended``, ``device.revoked``.
     """
     link = link_of(token, is_recovery=True)
+    if Restoration.objects.filter(link=link).exists():
+        # A link for the officers' way: whoever has it gets nothing that a printed code would open.
+        raise NotFound("link.unknown", "This link is not known here.")
     membership = membership_of_link(link)
     keys = list(PrincipalKey.objects.filter(principal=link.person_id).order_by("generation"))
     record(event=Event("identity.open_recovery", None, [membership.hospital_id], subjects={"person": link.person.pseudonym}))

@@ -20,10 +20,11 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.realtime import ring_after_commit
 from identity import access
 from identity.actors import Actor
-from identity.models import Device, KeyRenewal, Membership, Passkey, Person, PrincipalKey, SeedWrap
+from identity.models import Device, KeyDeposit, KeyRenewal, Membership, Passkey, Person, PrincipalKey, Restoration, SeedWrap
 from identity.services import statements
 from identity.services.enrolment import registrars, require_kem, require_wraps
 from identity.services.hospitals import add_generation, own_root, require_keys
+from identity.services.restoring import end_restorations
 from identity.services.role_rotation import losses_of
 from identity.services.sign_in import end_sign_ins
 from wardline_client.protocol import DeviceKey, ProtocolError, Revocation, Statement, decode, encode, kid, verify_statement
@@ -126,6 +127,7 @@ def approve(*, actor: Actor, person_id: UUID, signed: Signed) -> PrincipalKey:
     statement = statements.read(signed, kind="member", hospital_id=actor.hospital_id, subject=person.id, by=actor.person_id)
     kem, sign = bytes(renewal.kem_public_key), bytes(renewal.sign_public_key)
     require_keys(statement, kem=kem, sign=sign, profile=bytes(person.profile), generation=renewal.generation)
+    end_restorations(Restoration.objects.filter(person=person), reason="superseded", agent=actor.agent())
     statements.lock_directory()
     # Who makes a device holds the directory's lock: from here on there is none that we do not see.
     if _state(renewal, _open_devices(person.id)) != State.WAITING:
@@ -152,6 +154,8 @@ def _take_effect(actor: Actor, person: Person, renewal: KeyRenewal, statement: S
     stated = statements.accept(stays, root=root, agent=agent, subject=renewal.device_id)
     Device.objects.filter(pk=renewal.device_id).update(statement=stated)
     _replace_wraps(person, renewal, now)
+    # It is of the former seed: a device makes the next one when it is unlocked.
+    KeyDeposit.objects.filter(person=person, declined_at=None).delete()
     renewal.ended_at = now
     renewal.save(update_fields=["ended_at"])
     return made

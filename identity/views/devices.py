@@ -17,6 +17,7 @@ from identity.services import devices
 class DeviceSerializer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.UUIDField()
     label = serializers.CharField()  # type: ignore[assignment]
+    is_restored = serializers.BooleanField(help_text="Became a device by two recovery officers of the hospital.")
     is_recovered = serializers.BooleanField(help_text="Became a device by the printed recovery code.")
     is_by_passkey = serializers.BooleanField(help_text="Became a device by a synced passkey alone.")
     created_at = serializers.DateTimeField()

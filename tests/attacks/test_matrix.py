@@ -23,6 +23,7 @@ from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.identity.browser import Browser, new_token
+from tests.identity.restoring import Trio
 from tests.identity.test_registrars import proposed
 from tests.integration.software import Software
 from tests.messaging.people import sent, start_talk
@@ -83,6 +84,19 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "renewal": {"GET": PEOPLE, "POST": PEOPLE},
     V1 + "members/renewals": {"GET": REGISTRARS},
     V1 + "members/<uuid:person>/renew": {"POST": REGISTRARS},
+    V1 + "members/<uuid:person>/restoration": {"POST": REGISTRARS},
+    V1 + "restorations": {"GET": MEMBERS},
+    V1 + "restorations/look": {"POST": ANYONE},
+    V1 + "restorations/ask": {"POST": ANYONE},
+    V1 + "restorations/wait": {"POST": ANYONE},
+    V1 + "restorations/<uuid:restoration>/approve": {"POST": ABSENT | {"conrad": 404, "adler": 404}},
+    V1 + "restorations/<uuid:restoration>/end": {"POST": ABSENT | {"conrad": 404}},
+    V1 + "deposit": {"GET": PEOPLE, "POST": PEOPLE},
+    V1 + "deposit/decline": {"POST": PEOPLE},
+    V1 + "officers": {"GET": MEMBERS},
+    V1 + "officers/proposals": {"POST": REGISTRARS},
+    V1 + "officers/proposals/<uuid:proposal>/confirm": {"POST": READERS},
+    V1 + "officers/proposals/<uuid:proposal>/withdraw": {"POST": REGISTRARS},
     V1 + "recoveries/open": {"POST": ANYONE},
     V1 + "members/<uuid:person>/auditor": {"POST": REGISTRARS},
     V1 + "members/<uuid:person>/auditor/end": {"POST": REGISTRARS},
@@ -232,6 +246,7 @@ BODIES: dict[str, Any] = {
     V1 + "device-links/claimed": {"token": "<link>"},
     V1 + "device-links/open": {"token": "<link>", "opening": "A" * 43},
     V1 + "device-links/decide": {"token": "<link>", "sealed": None},
+    V1 + "restorations/<uuid:restoration>/approve": {"sealed": "AAAA", "signature": "A" * 86},
     CONVERSATION + "/delivered": {"sequence": 1},
     ATTACHMENT + "/chunks/<int:number>": b"x",
 }
@@ -287,6 +302,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
     things |= {"<uuid:client>": Software(night.kreis.registrar).entered().id}
     things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
+    things |= {"<uuid:restoration>": Trio(night).named().deposits().started().asks().id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}
     things |= {"<str:kind>": "Location", "<str:id>": night.kreis.unit_id, "<path:rest>": "Location/1/_history/1"}
     things |= {"<uuid:log>": log, r"(?P<index>[x0-9/]+)(?:\.p/(?P<width>[0-9]+))?$": "000", "(?P<level>[0-7])": "0", "^": ""}

@@ -24,8 +24,16 @@ from audit.tasks import gather_cosignatures, integrate_audit, make_exports
 from beds.models import Alarm, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
-from identity.models import DeviceLink, Duty, DutyRole, Invitation, SignIn, SsoSubject, Unit
-from identity.tasks import check_sso_accounts, lay_out_rosters, sign_directory_heads, tell_shift_changes, tidy_up, warn_of_gaps
+from identity.models import DeviceLink, Duty, DutyRole, Invitation, Restoration, SignIn, SsoSubject, Unit
+from identity.tasks import (
+    check_sso_accounts,
+    expire_restorations,
+    lay_out_rosters,
+    sign_directory_heads,
+    tell_shift_changes,
+    tidy_up,
+    warn_of_gaps,
+)
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -38,6 +46,7 @@ from tests.beds.chains import half_a_minute_passes
 from tests.beds.test_waves import late
 from tests.cast import Night
 from tests.identity.browser import new_token
+from tests.identity.restoring import Trio
 from tests.identity.sso import Sso
 from tests.identity.test_hospitals import accepting
 from tests.identity.test_join import INVITED
@@ -157,6 +166,11 @@ def over(scene: Scene) -> None:
     SignIn.objects.filter(person=scene.night.adler.id).update(**long_ago)
 
 
+def late_restoration(scene: Scene) -> None:
+    attempt = Trio(scene.night).named().deposits().started()
+    Restoration.objects.filter(pk=attempt.id).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
 def rostered(scene: Scene) -> None:
     desk = Desk(scene.night)
     assert desk.pattern(scene.night.conrad, "07:00", "19:00").status_code == 200
@@ -210,6 +224,7 @@ CLOCK = {
         Row(check_sso_accounts, refused_for_good, ["identity.suspend_by_sso: kreis", "identity.end_member: kreis"], ASKED),
     ],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
+    "identity.tasks.expire_restorations": [Row(expire_restorations, late_restoration, ["identity.expire_restoration: kreis"])],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
     "identity.tasks.tell_shift_changes": [
         Row(tell_shift_changes, shift_change, ["identity.begin_duty: kreis", "identity.end_duty: kreis"])

@@ -26,10 +26,13 @@ from identity.models import (
     Duty,
     DutyRole,
     Holder,
+    KeyDeposit,
     KeyRenewal,
     Membership,
     Person,
     PrincipalKey,
+    Restoration,
+    RestorationApproval,
     RoleSeal,
     SeedWrap,
     SignIn,
@@ -73,6 +76,13 @@ DECIDED: dict[str, Ends | str] = {
     "identity.SsoSubject.person": Ends(lambda one: SsoSubject.objects.filter(~Q(refresh_token=b"") | Q(ended_at=None), person=one)),
     "identity.KeyRenewal.person": _open(KeyRenewal, "person"),
     "identity.KeyRenewal.device": _open(KeyRenewal, "device__person"),
+    "identity.KeyDeposit.person": Ends(lambda one: KeyDeposit.objects.filter(person=one)),
+    "identity.Restoration.person": _open(Restoration, "person"),
+    "identity.Restoration.started_by": "its link ends with the office of who started it when it is used (``membership_of_link``)",
+    "identity.RestorationApproval.officer": Ends(lambda one: RestorationApproval.objects.filter(officer=one)),
+    "identity.RestorationApproval.device": Ends(lambda one: RestorationApproval.objects.filter(device__person=one)),
+    "identity.OfficersProposal.proposed_by": "confirmed only while who proposed it holds the office",
+    "identity.OfficersProposal.confirmed_by": "the record",
     "identity.RoleSeal.person": _open(RoleSeal, "person"),
     "identity.Duty.person": Ends(lambda one: Duty.objects.filter(Q(ended_at=None) | Q(ended_at__gt=timezone.now()), person=one)),
     "identity.Holder.person": Ends(lambda one: Holder.objects.filter(person=one)),
@@ -137,6 +147,12 @@ def busy(night: Night) -> Someone:
     Duty.objects.create(role=other, person_id=dorn.id)
     renewed = {"generation": 2, "kem_public_key": b"", "sign_public_key": b"", "history": b"", "statements": {}, "wraps": []}
     KeyRenewal.objects.create(person_id=dorn.id, device_id=dorn.device_id, **renewed)
+    KeyDeposit.objects.create(person_id=dorn.id, declined_at=timezone.now())
+    until = timezone.now() + timedelta(hours=1)
+    attempts = {"hospital_id": night.uni.id, "started_by_id": night.uni.registrar.id, "expires_at": until}
+    Restoration.objects.create(person_id=dorn.id, **attempts)
+    of_a_colleague = Restoration.objects.create(person_id=night.brandt.id, **attempts)
+    RestorationApproval.objects.create(restoration=of_a_colleague, officer_id=dorn.id, device_id=dorn.device_id, place=0, sealed=b"s")
     PushSubscription.objects.create(device_id=dorn.device_id, endpoint=f"https://push.example/{uuid4()}", p256dh="", auth="")
     owe_push([dorn.id], is_urgent=True)
     provider = SsoProvider.objects.create(hospital_id=night.uni.id, name="Klinik-Konto", client_secret=b"")

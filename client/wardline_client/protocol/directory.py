@@ -17,6 +17,7 @@ from wardline_client.protocol.statements import (
     DeviceKey,
     Keys,
     Office,
+    Officers,
     Partner,
     Revocation,
     RoleKeys,
@@ -26,7 +27,7 @@ from wardline_client.protocol.statements import (
 )
 
 # Who must be known before whom.
-_RANK: Final = ("root", "registrar", "partner", "member", "archive", "role", "device", "device-revoked")
+_RANK: Final = ("root", "registrar", "recovery", "partner", "member", "archive", "role", "device", "device-revoked")
 _BY_REGISTRAR: Final = frozenset({"partner", "member", "archive", "role"})
 
 
@@ -138,6 +139,8 @@ class Directory:
             candidates = [key for key in candidates if statement.body == Sign(key)]
         elif statement.kind == "registrar":
             candidates = self._keys("root", hospital, statement) if statement.by == hospital else []
+        elif statement.kind == "recovery":
+            candidates = self._keys("root", hospital, statement) if statement.by == hospital == statement.subject else []
         elif statement.kind in _BY_REGISTRAR:
             candidates = self._keys("registrar", statement.by, statement)
         else:
@@ -250,6 +253,11 @@ class Directory:
             return True
         said = self.latest("partner", hospital)
         return said is not None and said.hospital in self._pins and cast(Partner, said.body).root is not None
+
+    def officers(self, hospital: UUID) -> Statement | None:
+        """The statement that names the hospital's recovery officers now, ``None`` if there are none; raises ``statement.fork``."""
+        said = self.latest("recovery", hospital)
+        return said if said is not None and cast(Officers, said.body).officers else None
 
     def is_registrar(self, person: UUID) -> bool:
         said = self.latest("registrar", person)

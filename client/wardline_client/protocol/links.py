@@ -18,7 +18,7 @@ from wardline_client.protocol.hpke import KemKey, seal
 from wardline_client.protocol.keys import hkdf, labelled
 from wardline_client.protocol.signing import SigningKey, verify
 
-_FRAGMENT: Final = re.compile(r".*/?#/(link|join)/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)", re.DOTALL)
+_FRAGMENT: Final = re.compile(r".*/?#/(link|join|restore)/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ def format_invitation(token: str, root: bytes) -> str:
     return f"/#/join/{token}.{encode(root)}"
 
 
+def format_restoration(token: str, root: bytes) -> str:
+    return f"/#/restore/{token}.{encode(root)}"
+
+
 def parse_link(link: str) -> tuple[str, bytes]:
     """Token and secret of a device link, with or without the address in front. Raises ``header.malformed``."""
     return _parse(link, "link")
@@ -93,6 +97,11 @@ def parse_link(link: str) -> tuple[str, bytes]:
 def parse_invitation(link: str) -> tuple[str, bytes]:
     """Token and the hospital's root public key. Raises ``header.malformed``."""
     return _parse(link, "join")
+
+
+def parse_restoration(link: str) -> tuple[str, bytes]:
+    """Token and the hospital's root public key. Raises ``header.malformed``."""
+    return _parse(link, "restore")
 
 
 def seal_link_payload(*, payload: LinkPayload, secret: bytes, token: str) -> bytes:

@@ -25,11 +25,13 @@ from wardline_client.protocol.encoding import (
 from wardline_client.protocol.hpke import PUBLIC_KEY_LENGTH
 from wardline_client.protocol.signing import SigningKey, verify
 
-KINDS: Final = frozenset({"root", "registrar", "member", "device", "device-revoked", "role", "archive", "partner"})
+KINDS: Final = frozenset({"root", "registrar", "member", "device", "device-revoked", "role", "archive", "partner", "recovery"})
 # What can be taken back: ``null`` in place of the key ends it.
 ENDABLE: Final = frozenset({"registrar", "partner"})
 REASONS: Final = frozenset({"lost", "stolen", "replaced", "left", "other"})
 MAX_ELIGIBLE: Final = 512
+# Two of them give a seed back (section 3.6); none: the hospital has no such recovery any more.
+OFFICERS: Final = 3
 _NAMES: Final = ("kind", "hospital", "subject", "prev", "at", "by", "body")
 _LABEL: Final = "sig-statement"
 
@@ -91,7 +93,18 @@ class Partner:
     root: bytes | None
 
 
-Body = Sign | Office | Keys | RoleKeys | DeviceKey | Revocation | Partner
+@dataclass(frozen=True)
+class Officers:
+    """Body of ``recovery``: three people with the kid of each one's X-Wing key, or nobody: the hospital's recovery has ended."""
+
+    officers: tuple[tuple[UUID, bytes], ...]
+
+    def place_of(self, person: UUID) -> int | None:
+        """0, 1 or 2; ``None`` for whoever is no officer."""
+        return next((place for place, (officer, _) in enumerate(self.officers) if officer == person), None)
+
+
+Body = Sign | Office | Keys | RoleKeys | DeviceKey | Revocation | Partner | Officers
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,15 @@ def _eligible(members: Members, name: str) -> tuple[UUID, ...]:
     return people
 
 
+def _officers(members: Members, name: str) -> tuple[tuple[UUID, bytes], ...]:
+    pairs = [as_tuple(item, name, 2) for item in members.items(name, 0, OFFICERS)]
+    officers = tuple((as_uuid(person, name), as_binary(kid, name, 16)) for person, kid in pairs)
+    people = [str(person) for person, _ in officers]
+    if len(people) not in (0, OFFICERS) or people != sorted(set(people)):
+        raise malformed("officers")
+    return officers
+
+
 _FIELDS: Final[Mapping[str, Callable[[Members, str], object]]] = MappingProxyType(
     {
         "sign": _binary(32),
@@ -134,6 +156,7 @@ _FIELDS: Final[Mapping[str, Callable[[Members, str], object]]] = MappingProxyTyp
         "principal": Members.uuid,
         "reason": lambda members, name: members.one_of(name, REASONS),
         "eligible": _eligible,
+        "officers": _officers,
     }
 )
 
@@ -147,6 +170,7 @@ _BODIES: Final[Mapping[str, Callable[..., Body]]] = MappingProxyType(
         "device": DeviceKey,
         "device-revoked": Revocation,
         "partner": Partner,
+        "recovery": Officers,
     }
 )
 
@@ -222,6 +246,6 @@ def _plain(value: object) -> object:
         case UUID():
             return str(value)
         case tuple():
-            return [str(item) for item in value]
+            return [_plain(item) for item in value]
         case _:
             return value

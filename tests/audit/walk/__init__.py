@@ -52,5 +52,5 @@ def row(name: str, *events: str) -> Callable[[Prepare], Prepare]:
     return add
 
 
-for part in ("accounts", "devices", "logs", "software", "sso", "talks", "wards"):
+for part in ("accounts", "devices", "logs", "officers", "software", "sso", "talks", "wards"):
     import_module(f"tests.audit.walk.{part}")

@@ -10,7 +10,7 @@ import { keyId } from "./keys";
 import { type Statement, type StatementKind, type StatementOf, verifyStatement } from "./statements";
 
 /** Who must be known before whom. */
-const RANK: readonly StatementKind[] = ["root", "registrar", "partner", "member", "archive", "role", "device", "device-revoked"];
+const RANK: readonly StatementKind[] = ["root", "registrar", "recovery", "partner", "member", "archive", "role", "device", "device-revoked"];
 
 /** A proved recipient; `sign` is null for a duty role. */
 export interface Principal {
@@ -120,6 +120,8 @@ export class Directory {
       }
       case "registrar":
         return by === hospital ? this.#keys("root", hospital, statement) : [];
+      case "recovery":
+        return by === hospital && statement.subject === hospital ? this.#keys("root", hospital, statement) : [];
       case "device":
         return by === statement.body.principal ? this.#ownerKeys(statement) : [];
       case "device-revoked":
@@ -207,6 +209,12 @@ export class Directory {
     if (this.#pins.has(hospital)) return true;
     const said = this.latest("partner", hospital);
     return !!said?.body.root && this.#pins.has(said.hospital);
+  }
+
+  /** The statement that names the hospital's recovery officers now, or null. Throws `statement.fork`. */
+  officers(hospital: string): StatementOf<"recovery"> | null {
+    const said = this.latest("recovery", hospital);
+    return said?.body.officers.length ? said : null;
   }
 
   /** Whether a device of this person was ever stated to be in other hands. */

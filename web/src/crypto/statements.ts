@@ -6,13 +6,15 @@
 import { b64u, type Bytes, sha256 } from "./encoding";
 import { ProtocolError } from "./errors";
 import {
-  anyObject, bytes, type Check, headerBytes, integer, type Json, list, nullable, object, oneOf, parseHeader, time, tuple, uuid,
+  anyObject, bytes, type Check, headerBytes, integer, type Json, type JsonObject, list, nullable, object, oneOf, parseHeader, time, tuple, uuid,
 } from "./headers";
 import { KEM_PUBLIC_BYTES } from "./hpke";
 import { keyId, sign, type SigningKey, verify } from "./keys";
 
 const LABEL = "wardline/1 sig-statement";
 const MAX_ELIGIBLE = 512;
+/** Two of them give a seed back (section 3.6). */
+export const OFFICERS = 3;
 export const REVOCATION_REASONS = ["lost", "stolen", "replaced", "left", "other"] as const;
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
@@ -31,6 +33,8 @@ export interface Bodies {
   "device-revoked": { principal: string; reason: RevocationReason };
   /** Null: the partnership has ended. */
   partner: { root: Bytes | null };
+  /** Three people with the kid of each one's X-Wing key; nobody: the hospital's recovery has ended. */
+  recovery: { officers: [string, Bytes][] };
 }
 export type StatementKind = keyof Bodies;
 
@@ -54,6 +58,12 @@ const eligible: Check<string[]> = (value) => {
   if (new Set(people).size !== people.length) throw new ProtocolError("header.malformed", "a person twice");
   return people;
 };
+const officers: Check<[string, Bytes][]> = (value) => {
+  const named = list(tuple<[string, Bytes]>(uuid, bytes(16)), 0, OFFICERS)(value);
+  const isOrdered = named.every(([person], place) => place === 0 || (named[place - 1]?.[0] ?? "") < person);
+  if ((named.length !== 0 && named.length !== OFFICERS) || !isOrdered) throw new ProtocolError("header.malformed", "officers");
+  return named;
+};
 const keys = object<KeysBody>({ generation: integer(1), kem: bytes(KEM_PUBLIC_BYTES), sign: bytes(32), profile: bytes(32) });
 const signOnly = object<{ sign: Bytes }>({ sign: bytes(32) });
 
@@ -66,6 +76,7 @@ const BODIES: { [K in StatementKind]: Check<Bodies[K]> } = {
   device: object<Bodies["device"]>({ principal: uuid, sign: bytes(32) }),
   "device-revoked": object<Bodies["device-revoked"]>({ principal: uuid, reason: oneOf(...REVOCATION_REASONS) }),
   partner: object<Bodies["partner"]>({ root: nullable(bytes(32)) }),
+  recovery: object<Bodies["recovery"]>({ officers }),
 };
 
 interface Header {
@@ -101,6 +112,14 @@ export async function verifyStatement(statement: SignedStatement, signer: Bytes)
   await verify(signer, statement.s, LABEL, await sha256(statement.h));
 }
 
+/** Bytes as text, however deep. */
+function plain(value: unknown): Json {
+  if (value instanceof Uint8Array) return b64u(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value as Json;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+}
+
 export interface StatementDraft<K extends StatementKind> {
   kind: K;
   hospital: string;
@@ -114,9 +133,7 @@ export interface StatementDraft<K extends StatementKind> {
 
 export async function makeStatement<K extends StatementKind>(draft: StatementDraft<K>, key: SigningKey): Promise<StatementOf<K>> {
   const { kind, hospital, subject, at, by, prev = null } = draft;
-  const body = Object.fromEntries(
-    Object.entries(draft.body).map(([name, value]) => [name, value instanceof Uint8Array ? b64u(value) : (value as Json)]),
-  );
+  const body = plain(draft.body) as JsonObject;
   const signer = [by, b64u(await keyId(key.publicKey))];
   const h = headerBytes({ v: 1, t: "statement", kind, hospital, subject, prev, at, by: signer, body });
   const s = await sign(key, LABEL, await sha256(h));
