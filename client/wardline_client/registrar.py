@@ -109,6 +109,7 @@ class Registrar:
 
         Raises:
             ApiError: ``role.history_missing`` when nobody stays who could.
+            ProtocolError: ``statement.no_chain``: somebody is not proved, or is no colleague.
         """
         role, book = id or uuid4(), self.session.book
         book.refresh()
@@ -161,7 +162,10 @@ class Registrar:
         return [person for person in signed.eligible if person in listed] if isinstance(signed, RoleKeys) else []
 
     def _seal(self, person: UUID, seed: bytes, statement: Statement) -> Json:
-        kem = self.session.book.recipient(person).kem
+        found = self.session.book.recipient(person)
+        if (found.kind, found.hospital) != ("member", self.session.keyring.hospital):
+            raise ProtocolError("statement.no_chain", f"no colleague: {person}")
+        kem = found.kem
         sealed = seal_role_seed(seed=seed, user_kem=kem, role_statement=statement.h)
         return {"person": str(person), "kid": encode(kid(kem)), "sealed": encode(sealed)}
 

@@ -80,6 +80,13 @@ def test_who_is_called_because_nobody_answered_reads_what_was_sealed_before(adle
     assert cora.beds.act(request["candidates"][0]["id"], "acknowledge", role=background)["state"] == "acknowledged"
 
 
+def test_a_role_is_sealed_to_colleagues_alone_whoever_names_others(adler, clinic, nord):
+    for stranger in (adler.person, clinic):
+        with pytest.raises(ProtocolError, match=r"statement\.no_chain"):
+            nord.registrar.registrar.create_role(name="ICU", eligible=[stranger])
+    assert [role["id"] for role in nord.registrar.registrar.roles()] == [str(clinic)]
+
+
 def test_who_becomes_eligible_later_reads_what_was_written_before(adler, brandt, nord):
     office = nord.registrar
     role = office.registrar.create_role(name="ICU coordination", eligible=[brandt.person, office.person])

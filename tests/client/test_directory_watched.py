@@ -3,6 +3,8 @@
 The service lies with everything it has: it hides statements so that no gap shows, and signs heads that fit what it shows.
 """
 
+from uuid import uuid4
+
 import pytest
 
 from identity.services.heads import sign_heads
@@ -160,6 +162,18 @@ def test_two_views_show_as_soon_as_two_people_talk(two, nord, monkeypatch):
     assert trouble(again, hospital(brandt)).code == "directory.split"
     again.session.book.accept(hospital(brandt))
     assert again.session.book.recipient(brandt.person).id == brandt.person
+
+
+def test_a_statement_beside_the_log_it_belongs_to_counts_in_the_log_of_the_hospital_that_made_it(two, nord, monkeypatch):
+    """Else what a bought registrar states could be shown to one person alone, and no head would ever tell."""
+    adler, brandt = two
+    celik, elsewhere = nord.hire("Cem Celik").person, str(uuid4())
+    Liar(adler, monkeypatch).change = lambda row: {**row, "hospital": elsewhere} if str(celik) in subjects(row) else row
+    adler.session.book.refresh()
+
+    assert trouble(adler, hospital(brandt)).code == "directory.split"
+    with pytest.raises(ProtocolError, match=r"directory\.split"):
+        adler.session.book.recipient(celik)
 
 
 def subjects(row):

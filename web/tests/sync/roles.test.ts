@@ -101,6 +101,18 @@ describe("A role that is due", () => {
   });
 });
 
+describe("A new role", () => {
+  it("is sealed to colleagues alone: not to another hospital's person, not to a role, whoever names them", async () => {
+    const falk = await world.member("Dr. Falk", true, await world.partner());
+    session = await world.session(world.registrar);
+    const roles = await session.roles();
+    for (const eligible of [[adler.id, falk.id], [role.id]]) {
+      await expect(roles.create({ name: "ICU", unit: null, categories: [], eligible })).rejects.toMatchObject({ code: "statement.no_chain" });
+    }
+    expect(world.calls.filter(({ method, path }) => method === "POST" && path === "/roles")).toEqual([]);
+  });
+});
+
 describe("A former seed", () => {
   it("is handed on by who was eligible before, under the present one", async () => {
     const present = await second([adler, brandt]);

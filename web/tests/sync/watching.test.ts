@@ -39,9 +39,11 @@ async function revoked(somebody: Somebody): Promise<void> {
   await world.state("device-revoked", somebody.device, { principal: somebody.id, reason: "lost" }, world.registrar.id, world.registrar.keys.sign);
 }
 
+const about = ({ h }: { h: string }, subject: string): boolean => new TextDecoder().decode(unb64u(h)).includes(`"subject":"${subject}"`);
+
 /** Without the statements about these subjects. */
 function hiding(...subjects: string[]): World["shows"] {
-  return (all) => all.filter(({ h }) => !subjects.some((subject) => new TextDecoder().decode(unb64u(h)).includes(`"subject":"${subject}"`)));
+  return (all) => all.filter((statement) => !subjects.some((subject) => about(statement, subject)));
 }
 
 /** The same device after a pause. */
@@ -130,6 +132,27 @@ describe("a service that lies", () => {
     await expect(adlers.sending.startDirect(brandt.id)).rejects.toMatchObject({ code: "directory.rolled_back" });
     await (await restarted()).refreshDirectory();
     expect(trouble(adlers)?.code).toBe("directory.rolled_back");
+  });
+
+  test("puts a statement beside the log it belongs to, for one person alone: it counts in the log of the hospital that made it", async () => {
+    const celik = await world.member("Dr. Celik");
+    const elsewhere = crypto.randomUUID();
+    world.shows = (all) => all.map((statement) => (about(statement, celik.id) ? { ...statement, hospital: elsewhere } : statement));
+    await adlers.refreshDirectory();
+
+    expect(trouble(adlers)).toMatchObject({ code: "directory.split" });
+    await expect(adlers.sending.startDirect(celik.id)).rejects.toMatchObject({ code: "directory.split" });
+  });
+
+  test("lends another hospital's person to this one: the name is not shown as proved", async () => {
+    const falk = await world.member("Dr. Falk", true, await world.partner());
+    await adlers.refreshDirectory();
+    const shown = () => adlers.ground.trust.view.value.people.find(({ id }) => id === falk.id);
+    expect(shown()).toMatchObject({ isProved: true, name: "Dr. Falk" });
+
+    Object.assign(world.people.find(({ id }) => id === falk.id) ?? {}, { hospital: world.hospital });
+    await adlers.refreshDirectory();
+    expect(shown()).toMatchObject({ isProved: false, name: "" });
   });
 
   test("hides a revocation: who was shown it tells with the next epoch", async () => {

@@ -16,6 +16,8 @@ import type { EpochWire, MessageWire } from "../../src/sync/wire";
 
 const AT = "2026-03-01T12:00:00.000Z";
 
+/** A hospital with its root and a registrar; whom it states are proved once the world's own hospital accepted it. */
+export interface House { id: string; root: SigningKey; registrar: Somebody }
 export interface Somebody { id: string; seed: Bytes; keys: PrincipalKeys; device: string; deviceKey: SigningKey; profile: Bytes }
 type Handler = (body: unknown, path: string, headers: Headers) => { status?: number; body?: unknown } | undefined;
 
@@ -27,6 +29,8 @@ export class World {
   /** What the service shows of them at the moment; a lie, if it is not all. */
   shows: (all: World["statements"]) => World["statements"] = (all) => all;
   isSigning = true;
+  /** Hospitals beside the world's own. */
+  partners: string[] = [];
   /** What the service signs heads with. */
   logKey!: SigningKey;
   people: { id: string; hospital: string; profile: string; kind: "human" | "archive"; is_registrar: boolean }[] = [];
@@ -61,40 +65,50 @@ export class World {
     return { ...ids, seed, keys: await principalKeys(seed), deviceKey: await makeDeviceKey(), profile: new Uint8Array() };
   }
 
-  async state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K], by: string, key: SigningKey, at = AT): Promise<void> {
-    const { h, s } = await makeStatement({ kind, hospital: this.hospital, subject, body, by, at }, key);
-    this.take({ h: b64u(h), s: b64u(s) });
+  async state<K extends StatementKind>(kind: K, subject: string, body: Bodies[K], by: string, key: SigningKey, at = AT, hospital: string = this.hospital): Promise<void> {
+    const { h, s } = await makeStatement({ kind, hospital, subject, body, by, at }, key);
+    this.take({ h: b64u(h), s: b64u(s) }, hospital);
   }
 
-  take(statement: { h: string; s: string }): void {
-    const place = this.statements.length;
-    this.statements.push({ order: place + 1, hospital: this.hospital, place, ...statement, leaf: null });
+  take(statement: { h: string; s: string }, hospital: string = this.hospital): void {
+    this.statements.push({ order: this.statements.length + 1, hospital, place: 0, ...statement, leaf: null });
   }
 
-  /** The signed head of what is shown. */
-  async head(shown: readonly { h: string; s: string }[]): Promise<{ order: number; hospital: string; note: string; key: string }> {
+  /** Another hospital, which the world's own has accepted. */
+  async partner(): Promise<House> {
+    const [id, { sign: root }, registrar] = [crypto.randomUUID(), await principalKeys(random(32)), await this.somebody()];
+    await this.state("partner", id, { root: root.publicKey }, this.registrar.id, this.registrar.keys.sign);
+    await this.state("root", id, { sign: root.publicKey }, id, root, AT, id);
+    await this.state("registrar", registrar.id, { sign: registrar.keys.sign.publicKey }, id, root, AT, id);
+    this.partners.push(id);
+    return { id, root, registrar };
+  }
+
+  /** The signed head of what is shown of one hospital's log. */
+  async head(hospital: string, shown: readonly { h: string; s: string }[]): Promise<{ order: number; hospital: string; note: string; key: string }> {
     const tree = new Tree();
     for (const { h, s } of shown) tree.leaves.push(await leafHash({ h: unb64u(h), s: unb64u(s) }));
-    const origin = `ward.example/audit/directory/${this.hospital}`;
+    const origin = `ward.example/audit/directory/${hospital}`;
     const text = `${origin}\n${tree.size}\n${base64(await tree.rootAt(tree.size))}\n`;
     const { privateKey, publicKey } = this.logKey;
     const keyId = (await sha256(utf8(`${origin}\n`), Uint8Array.of(1), publicKey)).slice(0, 4);
     const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, utf8(text)));
     const note = `${text}\n\u2014 ${origin} ${base64(concat(keyId, signature))}\n`;
-    return { order: this.statements.length + 1, hospital: this.hospital, note, key: b64u(publicKey) };
+    return { order: this.statements.length + 1, hospital, note, key: b64u(publicKey) };
   }
 
-  /** A member the registrar vouches for, with one device; `isProved` false: the server lists them, nobody signed. */
-  async member(name: string, isProved = true): Promise<Somebody> {
+  /** A member that `house`'s registrar vouches for, with one device; `isProved` false: the server lists them, nobody signed. */
+  async member(name: string, isProved = true, house: House = { id: this.hospital, root: this.root, registrar: this.registrar }): Promise<Somebody> {
+    const { id, registrar } = house;
     const made = await this.somebody();
     made.profile = makeProfile({ name, title: "", profession: "physician", speciality: "", unit: "" });
     const { kem, sign } = made.keys;
     if (isProved) {
       const keys = { generation: 1, kem: kem.publicKey, sign: sign.publicKey, profile: await profileDigest(made.profile) };
-      await this.state("member", made.id, keys, this.registrar.id, this.registrar.keys.sign);
-      await this.state("device", made.device, { principal: made.id, sign: made.deviceKey.publicKey }, made.id, sign);
+      await this.state("member", made.id, keys, registrar.id, registrar.keys.sign, AT, id);
+      await this.state("device", made.device, { principal: made.id, sign: made.deviceKey.publicKey }, made.id, sign, AT, id);
     }
-    this.people.push({ id: made.id, hospital: this.hospital, profile: b64u(made.profile), kind: "human", is_registrar: false });
+    this.people.push({ id: made.id, hospital: id, profile: b64u(made.profile), kind: "human", is_registrar: false });
     return made;
   }
 
@@ -153,10 +167,14 @@ export class World {
     if (place) return { body: { ...this.#shown(id), recipients: await this.#recipients([...place.members, ...(place.awaited ?? [])]), receipts: [] } };
     if (path.startsWith("/statements")) {
       // Numbered anew and signed as shown: a service that lies leaves no gap and has its own key.
-      const shown = this.shows(this.statements).map((statement, place) => ({ ...statement, place }));
-      return { body: { results: shown.filter(({ order }) => order > after(path)), heads: this.isSigning ? [await this.head(shown)] : [] } };
+      const logs = new Map<string, World["statements"]>();
+      for (const statement of this.shows(this.statements)) logs.set(statement.hospital, [...(logs.get(statement.hospital) ?? []), statement]);
+      const shown = [...logs.values()].flatMap((log) => log.map((statement, place) => ({ ...statement, place }))).sort((a, b) => a.order - b.order);
+      const wanted = /hospital=([^&]+)/.exec(path)?.[1];
+      const results = shown.filter(({ order, hospital }) => order > after(path) && (!wanted || hospital === wanted));
+      return { body: { results, heads: this.isSigning ? await Promise.all([...logs].map(([hospital, log]) => this.head(hospital, log))) : [] } };
     }
-    const hospitals = [{ id: this.hospital, slug: "mitte", name: "Klinikum Mitte", city: "", latitude: null, longitude: null, root: null }];
+    const hospitals = [this.hospital, ...this.partners].map((id) => ({ id, slug: id, name: "Klinikum", city: "", latitude: null, longitude: null, root: null }));
     const fixed: Record<string, unknown> = {
       "/directory": { hospitals, people: this.people, roles: this.roles },
       "/duty": { results: this.duty },
