@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.events import Event
 from audit.services import record
 from backend.errors import Conflict, Invalid, NotFound
+from backend.realtime import ring_after_commit
 from identity import access
 from identity.actors import Actor, Lapse
 from identity.models import Device, DeviceLink, KeyRenewal, Membership, Passkey, PrincipalKey, RestorationApproval, SeedWrap
@@ -141,6 +142,8 @@ def revoke(*, actor: Actor, device_id: UUID, signed: dict[str, bytes]) -> Device
     statements.accept(statement, root=own_root(actor), agent=actor.agent(), subject=device.id)
     subjects = {"device": device.id, "person": device.person.pseudonym}
     record(event=Event("identity.revoke_device", actor.agent(), [actor.hospital_id], subjects=subjects, detail={"reason": body.reason}))
+    # The other devices learn at once that one is gone, and that the person's key is due.
+    ring_after_commit([device.person_id], {"t": "devices"})
     device.revoked_at = now
     return device
 

@@ -72,12 +72,13 @@ def test_its_sockets_are_closed(night, tablet, ear):
     assert len(ear.frames("!", sign_in.id)) == 1
 
 
-def test_a_registrar_revokes_a_members_device(night):
+def test_a_registrar_revokes_a_members_device(night, ear):
     registrar = night.kreis.registrar
     answer = registrar.post(f"devices/{night.adler.device_id}/revoke", revoking(registrar, night.adler, night.adler.device_id))
 
     assert answer.status_code == 200
     assert code(night.adler.get("duty")) == (401, "device.revoked")
+    assert [frame.text for frame in ear.frames(">", night.adler.id)] == ['{"t":"devices"}']
 
 
 def test_a_registrar_sees_the_devices_of_the_own_hospitals_members_alone(night, tablet):

@@ -11,6 +11,7 @@ import {
   isKeyOf,
   openRoleSeed,
   type PrincipalKeys,
+  onlyProtocol,
   principalKeys,
   ProtocolError,
   type SigningKey,
@@ -34,11 +35,6 @@ export interface Owner {
 export interface GenerationRow {
   generation: number;
   history: Bytes | null;
-}
-
-function onlyProtocol(error: unknown): null {
-  if (error instanceof ProtocolError) return null;
-  throw error;
 }
 
 export function generationsOf(wires: readonly GenerationWire[]): GenerationRow[] {

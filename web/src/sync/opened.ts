@@ -15,14 +15,13 @@ import { House } from "./house";
 import { Inbox } from "./inbox";
 import type { Keyring } from "./keyring";
 import { Live, type LiveEvent } from "./live";
+import { loadedOnce } from "./loaded-once";
 import { Numbers } from "./numbers";
 import { Office } from "./office";
 import { Outbox } from "./outbox";
 import { Reading } from "./reading";
 import { Registry } from "./registry";
 import { Requests } from "./requests";
-import type { Renewal } from "./renewal";
-import type { Roles } from "./roles";
 import { Rosters } from "./rosters";
 import { Sending } from "./sending";
 import { Shifts } from "./shifts";
@@ -56,8 +55,10 @@ export class OpenedSession {
   readonly #shifts: Shifts;
   #directoryAt = 0;
   readonly renewing = new Value<KeyRenewal | null>(null);
-  #roles: Promise<Roles> | null = null;
-  #renewal: Promise<Renewal> | null = null;
+  /** The registrar's work on duty roles; loaded when it is needed. */
+  readonly roles = loadedOnce(async () => new (await import("./roles")).Roles(this.ground));
+  /** The renewal of the own key after a lost device; loaded for whom that concerns. */
+  readonly renewal = loadedOnce(async () => new (await import("./renewal")).Renewal(this.ground, this.renewing, () => this.#renewed()));
 
   constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
     const trust = new Trust(api, store, new Map(account.pins), ring);
@@ -125,12 +126,6 @@ export class OpenedSession {
     for (const id of this.conversations.watched()) this.#opened(id);
   }
 
-  /** The registrar's work on duty roles; loaded when it is needed. */
-  async roles(): Promise<Roles> {
-    this.#roles ??= import("./roles").then(({ Roles }) => new Roles(this.ground));
-    return this.#roles;
-  }
-
   /** By itself: whoever has left a role is shut out without anybody having to think of it. */
   #renewRoles(): void {
     if (this.isRegistrar) this.roles().then((roles) => roles.renewDue()).catch(onlyHousekeeping);
@@ -142,15 +137,9 @@ export class OpenedSession {
     this.#watchKey();
   }
 
-  /** The renewal of the own key after a lost device; loaded for whom that concerns. */
-  async renewal(): Promise<Renewal> {
-    this.#renewal ??= import("./renewal").then(({ Renewal }) => new Renewal(this.ground, this.renewing, () => this.#renewed()));
-    return this.#renewal;
-  }
-
   #watchKey(): void {
     const { trust, ring } = this.ground;
-    if (this.#renewal || trust.directory.hasLost(ring.person)) this.renewal().then((renewal) => renewal.settle()).catch(onlyHousekeeping);
+    if (this.renewing.value || trust.directory.hasLost(ring.person)) this.renewal().then((renewal) => renewal.settle()).catch(onlyHousekeeping);
   }
 
   /** What was sealed to the next key meanwhile opens now, and what is on the screen gets its next epoch. */
