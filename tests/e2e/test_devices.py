@@ -236,3 +236,8 @@ def test_an_untouched_phone_locks_and_shows_nothing(running: Running, colleagues
     expect(phone.page.get_by_test_id("home")).to_be_visible()
     registrar.tap("idle-lock-15")
     expect(registrar.page.get_by_text("Geräte sperren sich nach 15 Minuten")).to_be_visible()
+    registrar.page.goto(f"{running.address}/#/")
+    registrar.tap("lock")
+    expect(registrar.page.get_by_test_id("unlock")).to_be_visible()
+    # What was said to whoever was here is not said to who comes next; by itself it would go only after some seconds.
+    assert registrar.page.get_by_test_id("notice").count() == 0

@@ -1,4 +1,4 @@
-/** A short line at the bottom of the screen, with undo where there is one; and what screen readers are told of changes of state. */
+/** A short line at the bottom of the screen, with undo where there is one, or at the top, if something is wrong; and what screen readers are told of changes of state. */
 import { problemOf } from "./problems";
 
 export interface Notice { text: string; isProblem: boolean; undo?: () => void }
