@@ -2,6 +2,7 @@
 
 import os
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from tests.cast import Someone
 from tests.identity.browser import Browser, shown, wrap
 from wardline_client.protocol import DeviceKey, Keys, Revocation, Statement, encode, parse_statement
 from wardline_client.protocol.keys import PrincipalKeys, seal_history
+from wardline_client.protocol.signing import SigningKey
 from wardline_client.protocol.statements import make_statement
 
 
@@ -23,10 +25,18 @@ class Phone:
         statement = self.owner.states("device-revoked", other.device_id, Revocation(self.owner.id, "lost"))
         assert self.owner.post(f"devices/{other.device_id}/revoke", {"statement": shown(statement)}).status_code == 200
 
-    def stated(self) -> Statement:
-        owner, body = self.owner, DeviceKey(self.owner.id, self.owner.device_key.public)
-        about = {"kind": "device", "hospital": owner.hospital, "subject": owner.device_id, "prev": _latest("device", owner.device_id)}
+    def stated(self, *, key: bytes | None = None, is_anew: bool = False) -> Statement:
+        """That the device stays, by the next key: with its own public key, unless another is given, and after what was stated of it."""
+        owner, body = self.owner, DeviceKey(self.owner.id, key or self.owner.device_key.public)
+        prev = None if is_anew else _latest("device", owner.device_id)
+        about = {"kind": "device", "hospital": owner.hospital, "subject": owner.device_id, "prev": prev}
         return make_statement(**about, body=body, by=owner.id, key=self.keys.sign, at=timezone.now())
+
+    def ending(self, other: Browser, *, reason: str = "replaced", key: SigningKey | None = None, by: UUID | None = None) -> dict[str, str]:
+        """The end of another device, by the present key unless another is given."""
+        about = {"kind": "device-revoked", "hospital": self.owner.hospital, "subject": other.device_id, "by": by or self.owner.id}
+        body = Revocation(self.owner.id, reason)
+        return shown(make_statement(**about, body=body, key=key or self.owner.keys.sign, at=timezone.now(), prev=None))
 
     def draft(self) -> dict[str, Any]:
         owner = self.owner

@@ -32,6 +32,14 @@ def spoilt_by_strangers_passkey(phone):
     return {"wraps": [*phone.draft()["wraps"], foreign]}
 
 
+def spoilt_by_stating_anew(phone):
+    return {"device": shown(phone.stated(is_anew=True))}
+
+
+def spoilt_by_another_device_key(phone):
+    return {"device": shown(phone.stated(key=os.urandom(32)))}
+
+
 def spoilt_by_jumping(phone):
     return {"generation": 3}
 
@@ -48,6 +56,8 @@ def spoilt_by_key_nobody_can_seal_to(phone):
     ("spoilt", "answer"),
     [
         (spoilt_by_other_key, (400, "statement.unexpected")),
+        (spoilt_by_stating_anew, (400, "statement.unexpected")),
+        (spoilt_by_another_device_key, (400, "statement.unexpected")),
         (spoilt_without_code, (400, "wraps.recovery_missing")),
         (spoilt_by_strangers_passkey, (404, "passkey.unknown")),
         (spoilt_by_jumping, (409, "renewal.stale")),
@@ -71,6 +81,30 @@ def test_a_device_that_stays_has_to_be_ended(night, phone):
     Browser().becomes(night.adler)
 
     assert code(night.adler.post("renewal", phone.draft())) == (409, "renewal.stale")
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "answer"),
+    [
+        ({}, (201, None)),
+        ({"reason": "lost"}, (400, "statement.unexpected")),
+        ({"by": "registrar"}, (400, "statement.unexpected")),
+        ({"key": "next"}, (400, "signature.invalid")),
+    ],
+)
+def test_another_device_ends_by_the_present_key_and_as_replaced(night, phone, spoilt, answer):
+    other, how = Browser().becomes(night.adler), dict(spoilt)
+    if "key" in how:
+        how["key"] = phone.keys.sign
+    if "by" in how:
+        how["by"] = night.kreis.registrar.id
+    made = night.adler.post("renewal", phone.draft() | {"ends": [phone.ending(other, **how)]})
+
+    assert (made.status_code, made.json().get("code")) == answer
+
+
+def test_an_archive_has_nothing_to_renew(night):
+    assert code(night.kreis.archive.post("renewal", Phone(night.kreis.archive).draft())) == (403, "actor.not_human")
 
 
 def test_the_registrar_vouches_for_exactly_what_was_offered(night, phone):
