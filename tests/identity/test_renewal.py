@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from identity.models import KeyRenewal
+from identity.models import KeyRenewal, Passkey, SignIn
 from tests.identity.browser import Browser, shown, wrap
 from tests.identity.renewing import Phone
 from tests.identity.test_roles import code
@@ -115,6 +115,19 @@ def test_the_registrar_vouches_for_exactly_what_was_offered(night, phone):
     other = registrar.post(f"members/{night.adler.id}/renew", {"statement": shown(phone.vouched(registrar))})
 
     assert code(other) == (400, "statement.unexpected")
+
+
+def test_the_others_are_shut_out_at_once_and_no_passkey_makes_a_device_by_the_former_key(night, phone, ear):
+    other = Browser().becomes(night.adler)
+    sign_in = SignIn.objects.get(device=other.device_id)
+    Passkey.objects.filter(person=night.adler.id).update(pin=b"by the former key")
+    assert night.adler.post("renewal", phone.draft() | {"ends": [phone.ending(other)]}).status_code == 201
+    registrar = night.kreis.registrar
+
+    assert registrar.post(f"members/{night.adler.id}/renew", {"statement": shown(phone.vouched(registrar))}).status_code == 200
+
+    assert len(ear.frames("!", sign_in.id)) == 1
+    assert set(Passkey.objects.filter(person=night.adler.id).values_list("pin", flat=True)) == {None}
 
 
 def test_revoking_the_device_that_offered_takes_the_offer_back(night, phone):
