@@ -223,6 +223,8 @@ MLLP_CLIENT_CA_FILE = env.text("MLLP_CLIENT_CA_FILE", "")
 MLLP_WORKERS = int(env.text("MLLP_WORKERS", "4"))  # messages under way at once; at most DATABASE_POOL
 MLLP_LARGEST = int(env.text("MLLP_LARGEST", str(256 * 1024)))  # bytes of a message
 MLLP_CONNECTIONS = int(env.text("MLLP_CONNECTIONS", "256"))
+MLLP_MESSAGE_WITHIN = float(env.text("MLLP_MESSAGE_WITHIN", "30"))  # seconds from a message's first byte to its last
+MLLP_FIRST_WITHIN = float(env.text("MLLP_FIRST_WITHIN", "30"))  # seconds from the connection to the first message of a known sender
 
 METRICS_TOKEN = env.secret("METRICS_TOKEN") if {"METRICS_TOKEN", "METRICS_TOKEN_FILE"} & os.environ.keys() else ""
 LOGGING_CONFIG = "backend.logs.configure"

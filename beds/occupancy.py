@@ -50,8 +50,12 @@ class Fact:
 
 def standing(facts: Iterable[Fact]) -> Fact | None:
     """What counts of ``facts``; ``None``: none of them."""
-    stand: list[Fact] = []
+    told: dict[tuple[object, ...], Fact] = {}
     for fact in sorted(facts, key=_order):
+        # Told twice, under whatever number, it is so once: or a second cancel would go on to the patient before.
+        told.setdefault((fact.kind, fact.at, fact.told_at, fact.status, fact.undoes_from), fact)
+    stand: list[Fact] = []
+    for fact in told.values():
         if fact.kind not in UNDOING:
             stand.append(fact)
         elif (place := _undone(fact, stand)) is not None:

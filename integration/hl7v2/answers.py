@@ -49,9 +49,9 @@ def _control_id(header: Header) -> str:
 
 
 def _type(header: Header) -> str:
-    component = header.segments.separators[1]
-    parts = ["ACK", header.event] if header.event.isalnum() and header.event.isascii() and len(header.event) == 3 else ["ACK"]
-    return component.join([*parts, "ACK"] if len(parts) == 2 and not header.version.startswith("2.3") else parts)
+    """Of 2.3 the word alone; from 2.3.1 on with event and structure."""
+    is_event = header.event.isascii() and header.event.isalnum() and len(header.event) == 3
+    return header.segments.separators[1].join(["ACK", header.event, "ACK"]) if is_event and header.version != "2.3" else "ACK"
 
 
 def _msa(letters: str, control_id: str, refused: Refused | None) -> list[str]:

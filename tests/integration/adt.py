@@ -54,6 +54,10 @@ class Listener:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
+    def resident_megabytes(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGESIZE") / 1e6
+
     def stops(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)

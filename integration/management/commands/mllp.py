@@ -33,7 +33,13 @@ class Command(BaseCommand):
 
 
 async def _listen(tls: ssl.SSLContext | None) -> None:
-    limits = Limits(largest=settings.MLLP_LARGEST, connections=settings.MLLP_CONNECTIONS, workers=settings.MLLP_WORKERS)
+    limits = Limits(
+        largest=settings.MLLP_LARGEST,
+        connections=settings.MLLP_CONNECTIONS,
+        workers=settings.MLLP_WORKERS,
+        message_within=settings.MLLP_MESSAGE_WITHIN,
+        first_within=settings.MLLP_FIRST_WITHIN,
+    )
     listener, is_over = Listener(limits, tls), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, is_over.set)
