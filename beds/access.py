@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -28,14 +28,21 @@ SIMILAR_WITHIN = timedelta(hours=24)
 _STEP = ("variant", "wait", "target_role_id", "whom", "how")  # beds.escalation.StoredStep
 
 
-def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
+class OfHospital(Protocol):
+    """Whoever acts for one hospital: a person, or its software."""
+
+    @property
+    def hospital_id(self) -> UUID: ...
+
+
+def requests_of(actor: OfHospital, *, state: str | None = None) -> QuerySet[Request]:
     """Requests the actor's hospital made or was asked.
 
     ``state`` is ``open`` or ``closed``: for the origin by the request's last candidate, for an asked hospital by its own alone.
     """
     asked = Candidate.objects.filter(_was_asked(actor), request=OuterRef("pk"))
     made = Q(origin=actor.hospital_id)
-    requests = Request.objects.prefetch_related(Prefetch("candidates", _candidates_of(actor).order_by("wave", "created_at", "id")))
+    requests = Request.objects.prefetch_related(Prefetch("candidates", candidates_of(actor).order_by("wave", "created_at", "id")))
     if state is None:
         return requests.filter(made | Exists(asked))
     is_closed = state == "closed"
@@ -43,7 +50,7 @@ def requests_of(actor: Actor, *, state: str | None = None) -> QuerySet[Request]:
     return requests.filter(made & Q(closed_at__isnull=not is_closed) | Exists(asked))
 
 
-def request_of(actor: Actor, request_id: UUID) -> Request:
+def request_of(actor: OfHospital, request_id: UUID) -> Request:
     """One request with its candidates, their history and the ids of ``similar`` requests.
 
     Raises:
@@ -56,7 +63,7 @@ def request_of(actor: Actor, request_id: UUID) -> Request:
     return request
 
 
-def _similar(actor: Actor) -> QuerySet[Request, Any]:
+def _similar(actor: OfHospital) -> QuerySet[Request, Any]:
     """Open requests that may be about the same need, for the origin alone: an asked hospital must not learn what else is sought."""
     near = OuterRef("created_at") - SIMILAR_WITHIN, OuterRef("created_at") + SIMILAR_WITHIN
     others = Request.objects.filter(origin=actor.hospital_id, category=OuterRef("category"), closed_at=None, created_at__range=near)
@@ -83,19 +90,19 @@ def own_template(actor: Actor, template_id: UUID) -> RequestTemplate:
     return found
 
 
-def candidate_of(actor: Actor, candidate_id: UUID) -> Candidate:
+def candidate_of(actor: OfHospital, candidate_id: UUID) -> Candidate:
     """A candidate at one of whose two ends the actor's hospital stands.
 
     Raises:
         NotFound: there is none, or it is not the actor's to see.
     """
-    candidate = _candidates_of(actor).select_related("request").filter(pk=candidate_id).first()
+    candidate = candidates_of(actor).select_related("request").filter(pk=candidate_id).first()
     if candidate is None:
         raise NotFound
     return candidate
 
 
-def _candidates_of(actor: Actor) -> QuerySet[Candidate]:
+def candidates_of(actor: OfHospital) -> QuerySet[Candidate]:
     """With what is shown of each: hold, offer, chain and alarms, in two queries however many there are."""
     made = Q(request__origin=actor.hospital_id)
     offer = FilteredRelation("signed_steps", condition=Q(signed_steps__kind=SignedStep.Kind.OFFER))
@@ -112,7 +119,7 @@ def _chain_of_its_role() -> ArraySubquery:
     return ArraySubquery(steps.values(step=JSONObject(**{name: name for name in _STEP})))
 
 
-def _was_asked(actor: Actor) -> Q:
+def _was_asked(actor: OfHospital) -> Q:
     """Not by its state: a draft that was cancelled is cancelled like any other."""
     return Q(hospital=actor.hospital_id, asked_at__isnull=False)
 
@@ -246,7 +253,7 @@ def locked_beds(hospital_id: UUID, bed_ids: Iterable[UUID]) -> dict[UUID, tuple[
     return {bed.pk: (found[places[bed.pk]], bed) for bed in Bed.objects.filter(pk__in=wanted).order_by("pk").select_for_update()}
 
 
-def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]:
+def roles_to_ask(actor: OfHospital, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]:
     """Open duty roles of partner hospitals, by id.
 
     Raises:
@@ -258,6 +265,14 @@ def roles_to_ask(actor: Actor, role_ids: Iterable[UUID]) -> dict[UUID, DutyRole]
     found = {role.pk: role for role in roles}
     if found.keys() != wanted:
         raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
+    return found
+
+
+def own_role(actor: OfHospital, role_id: UUID) -> DutyRole:
+    """An open duty role of the actor's hospital. Raises: Invalid: ``request.no_such_role``."""
+    found = DutyRole.objects.filter(pk=role_id, hospital=actor.hospital_id, closed_at=None).first()
+    if found is None:
+        raise Invalid("request.no_such_role", "Your hospital has no such duty role.")
     return found
 
 

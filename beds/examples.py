@@ -116,13 +116,14 @@ CANDIDATE_OUT = {
     "actions": ["confirm", "withdraw", "cancel"],
 }
 HISTORY = [
-    {"action": action, "source": source, "target": target, "reason": "", "person": COLLEAGUE, "role": ROLE, "at": at}
+    {"action": action, "source": source, "target": target, "reason": "", "person": COLLEAGUE, "software": "", "role": ROLE, "at": at}
     for action, source, target, at in (("acknowledge", "submitted", "acknowledged", SEEN), ("hold", "acknowledged", "held", OFFERED))
 ]
 REQUEST_HEAD = {
     "id": REQUEST,
     "origin": HOUSE,
     "requester": PERSON,
+    "software": "",
     "role": OUR_ROLE,
     **NEED,
     "created_at": ASKED,
@@ -182,6 +183,11 @@ PROMISING = (
     *("signature.invalid", "encoding.not_canonical", "capacity.full", "bed.taken"),
 )
 SHOWN: dict[str, Shown] = {
+    "begin_conversation": Shown(
+        CANDIDATE_OUT,
+        {"id": TALK, "epoch": {"h": "eyJ2IjoxfQ", "w": ["d3JhcA"], "s": "c2lnbmF0dXJl"}, "role": ROLE},
+        ("candidate.conversation_begun", "candidate.wrong_state", "role.not_on_duty", "request.not_yours", *SEALING),
+    ),
     "board": Shown({"hospitals": [ON_BOARD]}),
     "report_capacity": Shown(
         FIGURE,

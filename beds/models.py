@@ -165,11 +165,17 @@ class Bed(models.Model):
 
 
 class Request(models.Model):
-    """A bed sought. In clear: what the search needs, never who the patient is (3-beds, guarantee 5)."""
+    """A bed sought. In clear: what the search needs, never who the patient is (3-beds, guarantee 5).
+
+    A person asks (``requester``), or the hospital's own software for a duty role that stands for it. Its number for the request may be one
+    that finds a patient: kept is what recognises it, not the number.
+    """
 
     id = models.UUIDField(primary_key=True, editable=False)  # made by the client
     origin = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="+")
-    requester = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    requester = models.ForeignKey(Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    software = models.CharField(max_length=60, blank=True)  # its name, as a registrar of the origin chose it, when it asked
+    order = models.BinaryField(max_length=32, null=True)  # SHA-256 of the software's own number for it
     role = models.ForeignKey(DutyRole, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     category = models.CharField(max_length=12, choices=Category)
     capabilities = ArrayField(models.CharField(max_length=16, choices=Capability), default=list, blank=True)
@@ -197,6 +203,13 @@ class Request(models.Model):
                 name="request_wave_interval_bounded",
             ),
             models.CheckConstraint(condition=Q(next_wave_at=None) | Q(closed_at=None), name="request_closed_waits_for_nobody"),
+            models.CheckConstraint(
+                condition=Q(requester__isnull=False, software="", order=None)
+                | (Q(requester=None, role__isnull=False, order__isnull=False) & ~Q(software="")),
+                name="request_by_person_or_software",
+            ),
+            # A retry of the same order makes no second request, however many arrive at once.
+            models.UniqueConstraint(fields=["origin", "order"], name="request_order_once"),
         ]
         indexes = [
             models.Index(fields=["next_wave_at"], condition=Q(next_wave_at__isnull=False), name="request_next_wave"),
@@ -240,7 +253,8 @@ class Candidate(models.Model):
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="candidates")
     hospital = models.ForeignKey(Hospital, on_delete=models.PROTECT, related_name="+")
     role = models.ForeignKey(DutyRole, on_delete=models.PROTECT, related_name="+")  # who answers
-    conversation = models.OneToOneField(Conversation, on_delete=models.PROTECT, related_name="candidate")
+    # Null while nobody has written: only a person's device holds keys, the software that asked holds none.
+    conversation = models.OneToOneField(Conversation, null=True, blank=True, on_delete=models.PROTECT, related_name="candidate")
     state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in State], default=State.SUBMITTED.value)
     reason = models.CharField(max_length=32, blank=True)
     wave = models.PositiveSmallIntegerField(default=1)  # from 1
@@ -317,12 +331,16 @@ class Transition(models.Model):
     source = models.CharField(max_length=20)
     target = models.CharField(max_length=20)
     reason = models.CharField(max_length=32, blank=True)
-    person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")  # null: a clock
+    person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")  # null: a clock, or software
+    software = models.CharField(max_length=60, blank=True)  # its name, where it was a hospital's own
     role = models.ForeignKey(DutyRole, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="transition_reason_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(reason__in=["", *sorted(REASONS)]), name="transition_reason_known"),
+            models.CheckConstraint(condition=Q(person=None) | Q(software=""), name="transition_by_person_or_software"),
+        ]
 
 
 class SignedStep(models.Model):

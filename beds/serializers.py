@@ -102,6 +102,10 @@ class StepIn(serializers.Serializer):
     acceptance = SignedHeader(required=False, allow_null=True, help_text="For confirm: the same for the origin.")
 
 
+class NewTalk(NewConversation):
+    role = serializers.UUIDField(required=False, allow_null=True, help_text="The duty role acted in.")
+
+
 class CancelIn(serializers.Serializer):
     role = serializers.UUIDField(required=False, allow_null=True)
     reason = serializers.CharField(max_length=32)
@@ -143,6 +147,9 @@ class CandidateOut(serializers.ModelSerializer):
     hold = HoldOut(allow_null=True, read_only=True)
     offer = SignedHeader(
         allow_null=True, read_only=True, help_text="What the destination signed, while the bed is held: the origin's device accepts this."
+    )
+    conversation = serializers.UUIDField(
+        source="conversation_id", allow_null=True, read_only=True, help_text="Null while nobody has written about what software asked for."
     )
     wave = serializers.IntegerField(
         allow_null=True, read_only=True, help_text="Null for the asked hospital: it would tell how many were asked before."
@@ -187,7 +194,7 @@ class TransitionOut(serializers.ModelSerializer):
 
     class Meta:
         model = Transition
-        fields = ("action", "source", "target", "reason", "person", "role", "at")
+        fields = ("action", "source", "target", "reason", "person", "software", "role", "at")
 
 
 class CandidateDetail(CandidateOut):
@@ -199,6 +206,8 @@ class CandidateDetail(CandidateOut):
 
 class RequestOut(serializers.ModelSerializer):
     candidates = CandidateOut(many=True)
+    requester = serializers.UUIDField(source="requester_id", allow_null=True, read_only=True, help_text="Null where software asked.")
+    software = serializers.CharField(read_only=True, help_text="The name of the origin's own software, where that asked; else empty.")
     closed_at = serializers.DateTimeField(allow_null=True, read_only=True, help_text="For an asked hospital: when its own part ended.")
     wave_interval = serializers.IntegerField(
         allow_null=True, read_only=True, help_text="Seconds; null when all were asked at once, and for an asked hospital."
@@ -212,7 +221,8 @@ class RequestOut(serializers.ModelSerializer):
     class Meta:
         model = Request
         fields: tuple[str, ...] = (
-            *("id", "origin", "requester", "role", "category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
+            *("id", "origin", "requester", "software", "role"),
+            *("category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
             *("created_at", "closed_at", "wave_interval", "next_wave_at", "candidates"),
         )
 

@@ -19,6 +19,7 @@ urlpatterns = [
     path("requests/<uuid:request_id>", views.RequestView.as_view()),
     path("requests/<uuid:request_id>/cancel", views.CancelView.as_view()),
     path("candidates/<uuid:candidate_id>/receipt", receipts.ReceiptView.as_view()),
+    path("candidates/<uuid:candidate_id>/conversation", views.TalkView.as_view()),
     path("statistics/requests", statistics.StatisticsView.as_view()),
     path("statistics/requests.csv", statistics.StatisticsCsvView.as_view()),
     path("candidates/<uuid:candidate_id>/<slug:action>", views.StepView.as_view()),

@@ -5,12 +5,15 @@ Invariant: every query starts at the actor's hospital, a person's or a client's:
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from backend.errors import Invalid, NotFound
-from beds.models import Bed, Capacity, FigureReport
+from beds.access import candidates_of, hospitals_on_board
+from beds.access import requests_of as requests_of
+from beds.models import Bed, Candidate, Capacity, FigureReport
 from identity.actors import Actor
-from identity.models import Hospital, Unit
+from identity.models import DutyRole, Holder, Hospital, Unit
 from integration.actors import ClientActor
 from integration.models import Client, Feed, FeedWard
 from integration.senders import Sender
@@ -39,6 +42,28 @@ def hospital_of(actor: ClientActor) -> QuerySet[Hospital]:
 
 def units_of(actor: ClientActor) -> QuerySet[Unit]:
     return Unit.objects.filter(hospital=actor.hospital_id, closed_at=None).prefetch_related("capacities")
+
+
+def roles_of(actor: ClientActor) -> QuerySet[DutyRole]:
+    """Open duty roles, with who holds each now."""
+    return _with_turn(DutyRole.objects.filter(hospital=actor.hospital_id, closed_at=None))
+
+
+def partner_roles_of(actor: ClientActor) -> QuerySet[DutyRole]:
+    """Those that the hospital may ask; whether somebody holds one, not who: as its physicians see them."""
+    partners = hospitals_on_board(actor.hospital_id).exclude(pk=actor.hospital_id)
+    return _with_turn(DutyRole.objects.filter(hospital__in=partners, closed_at=None))
+
+
+def _with_turn(roles: QuerySet[DutyRole]) -> QuerySet[DutyRole]:
+    now = Holder.objects.filter(role=OuterRef("pk"))
+    turn = {"since": "started_at", "until": Coalesce("until", "ended_at")}
+    person = {"person": "person", "name": "person__name", "title": "person__title"}
+    shown = {
+        f"turn_{name}": Subquery(now.values(**{f"turn_{name}": F(value) if isinstance(value, str) else value}))
+        for name, value in (turn | person).items()
+    }
+    return roles.select_related("hospital").annotate(**shown)
 
 
 def beds_of(actor: ClientActor) -> QuerySet[Bed]:
@@ -78,3 +103,8 @@ def ward_named(feed: Feed, point_of_care: str) -> FeedWard | None:
 def bed_labelled(feed: Feed, unit_id: UUID, label: str) -> Bed | None:
     """Of the feed's hospital, whatever its map says."""
     return Bed.objects.filter(unit=unit_id, unit__hospital=feed.hospital_id, unit__closed_at=None, label=label).first()
+
+
+def tasks_of(actor: ClientActor) -> QuerySet[Candidate]:
+    """Candidates of the hospital's own requests, and those at which it was asked itself."""
+    return candidates_of(actor).select_related("request")

@@ -12,7 +12,8 @@ from integration.scopes import OFFERED
 from integration.searching import SEARCHED
 
 SINCE: Final = "2026-11-29"  # of the last change of what is said here
-INTERACTIONS: Final = {"c": "create", "r": "read", "s": "search-type"}
+INTERACTIONS: Final = {"c": "create", "r": "read", "u": "update", "s": "search-type"}
+CONDITIONAL: Final = frozenset({"ServiceRequest"})  # If-None-Exist
 _OAUTH: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
@@ -39,6 +40,8 @@ def _resource(kind: str) -> Resource:
     return {
         "type": kind,
         "interaction": [{"code": INTERACTIONS[letter]} for letter in OFFERED[kind]],
-        "versioning": "no-version",
+        "versioning": "versioned-update" if "u" in OFFERED[kind] else "no-version",
+        "conditionalCreate": kind in CONDITIONAL,
+        "conditionalRead": "not-match",
         "searchParam": [{"name": name, "type": form} for name, form in SEARCHED[kind].items()],
     }

@@ -90,22 +90,22 @@ class _Moment(serializers.DateTimeField):
         return super().to_internal_value(value)
 
 
-class _Coding(serializers.Serializer):  # type: ignore[type-arg]
+class Coding(serializers.Serializer):  # type: ignore[type-arg]
     system = serializers.CharField(max_length=255)
     code = serializers.CharField(max_length=64)
 
 
-class _Concept(serializers.Serializer):  # type: ignore[type-arg]
-    coding = serializers.ListField(child=_Coding(), min_length=1, max_length=8)
+class Concept(serializers.Serializer):  # type: ignore[type-arg]
+    coding = serializers.ListField(child=Coding(), min_length=1, max_length=8)
 
 
 class _Population(serializers.Serializer):  # type: ignore[type-arg]
-    code = _Concept()
+    code = Concept()
     count = _Count(min_value=0, max_value=FIGURE_AT_MOST)
 
 
 class _Group(serializers.Serializer):  # type: ignore[type-arg]
-    code = _Concept()
+    code = Concept()
     population = serializers.ListField(child=_Population(), min_length=1, max_length=16)
 
 
@@ -126,13 +126,13 @@ class _Report(serializers.Serializer):  # type: ignore[type-arg]
 def pushed(body: Any) -> Pushed:
     """Raises: DRF's ValidationError, with the elements. Invalid: ``fhir.modified``, ``fhir.other_measure``, ``fhir.no_such_figure``,
     ``fhir.counts_missing``, ``fhir.counts_contradict``."""
-    _refuse_modified(body)
+    refuse_modified(body)
     told = parsed(_Report, body)
     if told["measure"] != measure():
         raise Invalid("fhir.other_measure", f"The measure that is taken here is {measure()}.")
     (group,) = told["group"]
-    counts = {code: each["count"] for each in group["population"] if (code := _code_of(each["code"], SANER))}
-    category = _code_of(group["code"], category_system())
+    counts = {code: each["count"] for each in group["population"] if (code := code_of(each["code"], SANER))}
+    category = code_of(group["code"], category_system())
     if category not in Category.values:
         raise Invalid("fhir.no_such_figure", f"The group's code is one of {category_system()}: {', '.join(Category.values)}.")
     try:
@@ -154,11 +154,11 @@ def _counted(counts: dict[str, int]) -> tuple[int, int | None, int | None]:
     return occupied, staffed, staffed - occupied - available
 
 
-def _code_of(concept: dict[str, Any], system: str) -> str:
+def code_of(concept: dict[str, Any], system: str) -> str:
     return next((coding["code"] for coding in concept["coding"] if coding["system"] == system), "")
 
 
-def _refuse_modified(body: Any) -> None:
+def refuse_modified(body: Any) -> None:
     """FHIR R4, 2.4.0.1: what may change the meaning of what it stands in must not be passed over. A body may be deep: no recursion."""
     to_see = [body]
     while to_see:

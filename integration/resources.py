@@ -1,6 +1,7 @@
 """The hospital's own data as FHIR R4 resources.
 
-Invariant: a resource is made from the row it shows, each time; there is no second copy that could grow old. Nobody's name is in one.
+Invariant: a resource is made from the row it shows, each time; there is no second copy that could grow old. The one name of a person in
+them is that of who is on duty at the hospital's own.
 """
 
 from typing import Any, Final
@@ -75,3 +76,34 @@ def _location(id: str, name: str, physical: str, hospital: str, categories: list
 def _type(category: str) -> Resource:
     nearest = _ROLE_OF.get(Category(category), _OTHER_UNIT)
     return {"coding": [{"system": ROLE_CODE, "code": nearest}, {"system": category_system(), "code": category}]}
+
+
+def own_role(role: Any) -> Resource:
+    """A duty role of the hospital's own, and who holds it now; ``access`` reads both."""
+    found = _role(role, {"reference": f"Organization/{role.hospital_id}"})
+    if role.turn_person is None:
+        return found
+    name = " ".join(filter(None, (role.turn_title, role.turn_name)))
+    return found | {"practitioner": {"identifier": {"system": f"{base()}/person", "value": str(role.turn_person)}, "display": name}}
+
+
+def partner_role(role: Any) -> Resource:
+    """A duty role of another hospital that may be asked."""
+    return _role(role, {"identifier": {"system": f"{base()}/hospital", "value": str(role.hospital_id)}, "display": role.hospital.name})
+
+
+def _role(role: Any, organization: Resource) -> Resource:
+    """``period`` is the turn that runs; where nobody is on duty there is none. No ``specialty``: it answers for every category."""
+    found: Resource = {
+        "resourceType": "PractitionerRole",
+        "id": str(role.pk),
+        "active": True,
+        "organization": organization,
+        "code": [{"text": role.name}],
+    }
+    if role.turn_since:
+        ends = {"end": role.turn_until.isoformat(timespec="milliseconds")} if role.turn_until else {}
+        found["period"] = {"start": role.turn_since.isoformat(timespec="milliseconds")} | ends
+    if role.categories:
+        found["specialty"] = [{"coding": [{"system": category_system(), "code": each}]} for each in role.categories]
+    return found

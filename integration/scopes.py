@@ -6,8 +6,15 @@ apart into them. There is none that reaches a conversation or another hospital. 
 
 from collections.abc import Iterable
 
-# Resource type and what of c(reate), r(ead), s(earch) there is.
-OFFERED = {"Organization": "rs", "Location": "rs", "MeasureReport": "crs"}
+# Resource type and what of c(reate), r(ead), u(pdate), s(earch) there is.
+OFFERED = {
+    "Organization": "rs",
+    "Location": "rs",
+    "PractitionerRole": "rs",
+    "ServiceRequest": "crs",
+    "Task": "rus",
+    "MeasureReport": "crs",
+}
 SCOPES = tuple(f"system/{kind}.{letter}" for kind, letters in OFFERED.items() for letter in letters)
 
 

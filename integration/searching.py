@@ -19,11 +19,23 @@ from integration.resources import base
 SEARCHED: Final[dict[str, dict[str, str]]] = {
     "Organization": {"_id": "token"},
     "Location": {"_id": "token", "organization": "reference", "partof": "reference", "operational-status": "token"},
+    "PractitionerRole": {"_id": "token", "organization": "reference", "specialty": "token"},
+    "ServiceRequest": {"_id": "token", "identifier": "token", "priority": "token", "authored": "date"},
+    "Task": {
+        "_id": "token",
+        "status": "token",
+        "business-status": "token",
+        "focus": "reference",
+        "owner": "reference",
+        "modified": "date",
+        "_lastUpdated": "date",
+    },
     "MeasureReport": {"_id": "token", "subject": "reference", "date": "date"},
 }
 CONTROL: Final = frozenset({"_count", "_after", "_format"})
 PAGE, PAGE_AT_MOST = 50, 200
 COMPARED: Final = {"ge": "gte", "gt": "gt", "le": "lte", "lt": "lt"}
+_CODE: Final = re.compile(r"^[A-Za-z0-9-]{1,32}$")
 _AFTER: Final = re.compile(r"^(?P<part>[01])\.(?P<key>[0-9a-f-]{1,36})$")
 
 
@@ -78,6 +90,12 @@ def ids(values: Iterable[str], kind: str = "") -> list[UUID]:
         except ValueError:
             continue
     return found
+
+
+def codes(values: Iterable[str], system: str = "") -> list[str]:
+    """The codes of tokens, with the system or without; what is no code at all is nothing's."""
+    asked = [text.removeprefix(f"{system}|") for text in ",".join(values).split(",")]
+    return [text for text in asked if _CODE.match(text)]
 
 
 def moments(values: Iterable[str]) -> dict[str, Any]:

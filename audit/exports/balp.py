@@ -72,7 +72,7 @@ _ACTIONS = {
         integration.read_clients integration.search_resources""",
     Pattern.CREATE: """
         audit.ask_export audit.review
-        beds.ask_next beds.open_figure beds.request
+        beds.ask_next beds.begin_conversation beds.open_figure beds.request
         identity.accept_partner identity.add_archive identity.add_device_by_passkey identity.add_role_history identity.add_unit
         identity.add_wrap identity.appoint_auditor
         identity.approve_link identity.approve_member identity.bind_sso identity.create_role identity.invite identity.join

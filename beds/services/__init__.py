@@ -6,6 +6,7 @@ Invariant: whoever loses a race gets a domain error and has changed nothing.
 from beds.services.asking import Asked, Need, create_request
 from beds.services.bed_facts import Told, tell_beds
 from beds.services.board import read_board
+from beds.services.by_software import Software, request_by_software, take_step_by_software
 from beds.services.clocks import sweep
 from beds.services.escalation import Chain, read_chain, write_chain
 from beds.services.feeds import report_from_feed
@@ -16,6 +17,7 @@ from beds.services.reading import read_request, read_requests
 from beds.services.receipts import read_receipt
 from beds.services.single_beds import read_beds, report_bed
 from beds.services.statistics import Statistics, read_statistics
+from beds.services.talking import begin_conversation
 from beds.services.templates import Template, delete_template, read_templates, save_template
 from beds.services.undo import undo_report
 
@@ -24,9 +26,11 @@ __all__ = [
     "Chain",
     "Figures",
     "Need",
+    "Software",
     "Statistics",
     "Template",
     "Told",
+    "begin_conversation",
     "cancel_request",
     "create_request",
     "delete_template",
@@ -42,9 +46,11 @@ __all__ = [
     "read_templates",
     "report_bed",
     "report_from_feed",
+    "request_by_software",
     "save_template",
     "sweep",
     "take_step",
+    "take_step_by_software",
     "tell_beds",
     "undo_report",
     "update_capacity",

@@ -79,7 +79,7 @@ def raise_next(request: Request, candidate: Candidate, now: datetime) -> None:
 
 def _call(request: Request, candidate: Candidate, alarm: Alarm) -> set[UUID]:
     """Let the role in, ring it and wake its phones; the people behind it."""
-    if alarm.role_id != candidate.role_id:
+    if alarm.role_id != candidate.role_id and candidate.conversation_id:
         admit(conversation_id=candidate.conversation_id, principals=[alarm.role_id], agent=THE_CLOCK.agent)
     people = set(people_behind([alarm.role_id])[alarm.role_id])
     if alarm.whom == Whom.ELIGIBLE:

@@ -77,7 +77,9 @@ def create_request(
     now = database_now()
     who = {"origin_id": actor.hospital_id, "requester_id": actor.person_id, "role_id": role}
     request = Request(id=request_id, created_at=now, **who, **need._asdict(), **_waves(need, asked, wave_interval, now))
-    candidates = [_candidate(request, one, roles[one.role], now, chains[one.role]) for one in asked]
+    candidates = [
+        new_candidate(request, roles[one.role], chains[one.role], id=one.id, conversation=one.conversation, wave=one.wave) for one in asked
+    ]
     _open_conversations(actor, role, asked, chains)
     _store(request, candidates)
     begin([candidate for candidate in candidates if candidate.asked_at], now)
@@ -98,32 +100,43 @@ def _waves(need: Need, asked: Sequence[Asked], interval: int | None, now: dateti
 
 
 def _roles_asked(actor: Actor, need: Need, asked: Sequence[Asked]) -> dict[UUID, DutyRole]:
-    if len({one.hospital for one in asked}) != len(asked):
+    roles = roles_that_answer(actor, need.category, [one.role for one in asked])
+    if any(roles[one.role].hospital_id != one.hospital for one in asked):
+        raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
+    return roles
+
+
+def roles_that_answer(actor: access.OfHospital, category: str, asked: Sequence[UUID]) -> dict[UUID, DutyRole]:
+    """The duty roles to ask, each of another partner hospital, by id.
+
+    Raises:
+        Invalid: ``request.cannot_ask``, ``request.hospital_twice``, ``request.role_does_not_answer``.
+    """
+    roles = access.roles_to_ask(actor, asked)
+    if len({role.hospital_id for role in roles.values()}) != len(asked):
         raise Invalid("request.hospital_twice", "Ask each hospital once.")
-    roles = access.roles_to_ask(actor, [one.role for one in asked])
-    for one in asked:
-        role = roles[one.role]
-        if role.hospital_id != one.hospital:
-            raise Invalid("request.cannot_ask", "One of the duty roles cannot be asked by your hospital.")
+    for role in roles.values():
         # A role without categories answers for all of its hospital.
-        if role.categories and need.category not in role.categories:
+        if role.categories and category not in role.categories:
             raise Invalid("request.role_does_not_answer", "One of the duty roles does not answer for this category.", role=str(role.pk))
     return roles
 
 
-def _candidate(request: Request, one: Asked, role: DutyRole, now: datetime, chain: Sequence[EscalationStep]) -> Candidate:
-    wait = wait_before(1, chain, role.hospital, request.urgency)
-    is_asked = one.wave == 1
+def new_candidate(
+    request: Request, role: DutyRole, chain: Sequence[EscalationStep], *, id: UUID, conversation: UUID | None, wave: int = 1
+) -> Candidate:
+    """Not stored yet. Of the first wave: asked when the request was made."""
+    now, is_asked = request.created_at, wave == 1
     return Candidate(
-        id=one.id,
+        id=id,
         request=request,
-        hospital_id=one.hospital,
+        hospital_id=role.hospital_id,
         role=role,
-        conversation_id=one.conversation,
+        conversation_id=conversation,
         state=(State.SUBMITTED if is_asked else State.DRAFT).value,
-        wave=one.wave,
+        wave=wave,
         asked_at=now if is_asked else None,
-        acknowledge_by=now + wait if is_asked else None,
+        acknowledge_by=now + wait_before(1, chain, role.hospital, request.urgency) if is_asked else None,
         created_at=now,
         changed_at=now,
     )

@@ -49,18 +49,26 @@ def take_step(
     access.require_role_still(actor, by.role)
     if isinstance(promise, Accepting):
         _confirm(request, candidate, by, promise)
-    elif action == "submit":
-        waves.submit(request, candidate, by=by)
-    else:
-        move(request, candidate, action, by=by, reason=reason, digest=promise and promise.digest)
-        if promise:
-            place_hold(candidate=candidate, offer=promise.header)
-            ring_board(candidate.hospital_id)
+    elif promise:
+        move(request, candidate, action, by=by, digest=promise.digest)
+        place_hold(candidate=candidate, offer=promise.header)
+        ring_board(candidate.hospital_id)
         tell(request, [candidate], by=by)
-        waves.advance(request)
+    else:
+        step_on(request, candidate, action, by=by, reason=reason)
     if promise:
         keep(promise, actor=actor, candidate=candidate)
     return access.candidate_of(actor, candidate_id)
+
+
+def step_on(request: Request, candidate: Candidate, action: str, *, by: Mover, reason: str) -> None:
+    """A step that promises nothing, whoever takes it. Under the request's lock."""
+    if action == "submit":
+        waves.submit(request, candidate, by=by)
+        return
+    move(request, candidate, action, by=by, reason=reason)
+    tell(request, [candidate], by=by)
+    waves.advance(request)
 
 
 def _confirm(request: Request, candidate: Candidate, by: Mover, accepting: Accepting) -> None:

@@ -25,7 +25,7 @@ def part(actor: Actor, partner_id: UUID) -> None:
     for request_id in going.order_by("request_id").values_list("request_id", flat=True).distinct():
         _end_open(lock_request(request_id), between, by=Mover(actor.agent()))
     promised = going.filter(state__in=COMMITTED).values_list("conversation_id", flat=True)
-    close_between(agent=actor.agent(), hospitals=(here, there), but=list(promised))
+    close_between(agent=actor.agent(), hospitals=(here, there), but=[talk for talk in promised if talk])
 
 
 def _end_open(request: Request, between: Q, *, by: Mover) -> None:

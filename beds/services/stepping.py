@@ -61,7 +61,7 @@ def move(
 
 
 def write_history(candidate: Candidate, action: str, *, by: Mover, source: str, now: datetime) -> None:
-    who = {"person_id": by.person, "role_id": by.role}
+    who = {"person_id": by.person, "role_id": by.role, "software": by.software}
     what = {"action": action, "source": source, "target": candidate.state, "reason": candidate.reason}
     Transition.objects.create(candidate=candidate, created_at=now, **what, **who)
 
@@ -80,7 +80,7 @@ def _end(request: Request, candidate: Candidate, source: str, *, by: Mover) -> N
         end_promise(candidate)
     if source in HAS_PROMISE:
         ring_board(candidate.hospital_id)
-    if source in COMMITTED and candidate.hospital_id not in partner_hospitals(request.origin_id):
+    if source in COMMITTED and candidate.conversation_id and candidate.hospital_id not in partner_hospitals(request.origin_id):
         # The promise outlived the partnership (``parting``); nothing does that now.
         close_conversation(candidate.conversation_id, agent=by.agent, hospitals=(request.origin_id, candidate.hospital_id))
     still_going = Candidate.objects.filter(request=OuterRef("pk")).exclude(state__in=TERMINAL)

@@ -20,11 +20,12 @@ from messaging.services import owe_push
 
 
 class Mover(NamedTuple):
-    """Who moves a candidate: a person, in a role or not, or the clock."""
+    """Who moves a candidate: a person, in a role or not, a hospital's software by its name, or the clock."""
 
     agent: Agent
     person: UUID | None = None
     role: UUID | None = None
+    software: str = ""
 
 
 THE_CLOCK = Mover(CLOCK)
@@ -79,19 +80,19 @@ def _event(
 
 
 def people_concerned(request: Request, candidates: Iterable[Candidate]) -> set[UUID]:
-    """The requester, and whoever holds the request's and, of those asked, the candidates' duty roles now, and the roles alarmed since."""
+    """Whoever asked, and whoever holds the request's and, of those asked, the candidates' duty roles now, and the roles alarmed since."""
     candidates = list(candidates)
     alarmed = Alarm.objects.filter(candidate__in=[candidate.pk for candidate in candidates]).values_list("role_id", flat=True)
     return _people(_senders(request) | {candidate.role_id for candidate in candidates if candidate.asked_at} | set(alarmed))
 
 
 def people_asking(request: Request) -> set[UUID]:
-    """The requester, and whoever holds the request's duty role now."""
+    """The person who asked, and whoever holds the request's duty role now."""
     return _people(_senders(request))
 
 
 def _senders(request: Request) -> set[UUID]:
-    return {request.requester_id} | ({request.role_id} if request.role_id else set())
+    return {one for one in (request.requester_id, request.role_id) if one}
 
 
 def _people(principals: set[UUID]) -> set[UUID]:

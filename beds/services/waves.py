@@ -101,7 +101,8 @@ def _ask(request: Request, wave: Sequence[Candidate], action: str, *, by: Mover)
     for draft in asked:
         wait = wait_before(1, chains[draft.role_id], draft.hospital, request.urgency)
         move(request, draft, action, by=by, times={"asked_at": now, "acknowledge_by": now + wait})
-        admit(conversation_id=draft.conversation_id, principals=[draft.role_id], agent=by.agent)
+        if draft.conversation_id:
+            admit(conversation_id=draft.conversation_id, principals=[draft.role_id], agent=by.agent)
     begin(asked, now)
     for draft in wave:
         if draft not in asked:

@@ -95,6 +95,19 @@ class StepView(APIView):
         return Response(candidate_row(candidate, request.actor))
 
 
+class TalkView(APIView):
+    @extend_schema(
+        operation_id="begin_conversation", parameters=[IDEMPOTENCY_KEY], request=serializers.NewTalk, responses=serializers.CandidateOut
+    )
+    @idempotent
+    def post(self, request: HttpRequest, candidate_id: UUID) -> Response:
+        """Begin the conversation with a candidate that software asked, which has none."""
+        body = parsed(serializers.NewTalk, request.data)
+        told = {"conversation_id": body["id"], "epoch": read_epoch(body["epoch"]), "role": body.get("role")}
+        candidate = services.begin_conversation(actor=request.actor, candidate_id=candidate_id, **told)
+        return Response(candidate_row(candidate, request.actor))
+
+
 def _asked(given: dict[str, Any]) -> services.Asked:
     conversation, message = given["conversation"], given.get("message")
     return services.Asked(

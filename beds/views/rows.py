@@ -40,6 +40,7 @@ def request_row(request: Request, actor: Actor) -> dict[str, Any]:
     ends = [request.closed_at] if is_origin else [one.changed_at for one in candidates if one.state in TERMINAL]
     who = {"id": request.pk, "origin": request.origin_id, "requester": request.requester_id, "role": request.role_id}
     return who | {
+        "software": request.software,
         **{name: getattr(request, name) for name in _NEED},
         "created_at": _moment(request.created_at),
         "closed_at": _moment(ends[0] if ends else None),
@@ -113,7 +114,7 @@ def _actions(candidate: Candidate, actor: Actor) -> list[str]:
 
 def _transition_row(step: Transition) -> dict[str, Any]:
     row = {name: getattr(step, name) for name in ("action", "source", "target", "reason")}
-    return row | {"person": step.person_id, "role": step.role_id, "at": _moment(step.created_at)}
+    return row | {"person": step.person_id, "software": step.software, "role": step.role_id, "at": _moment(step.created_at)}
 
 
 def _moment(at: datetime | None) -> str | None:

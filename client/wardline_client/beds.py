@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from wardline_client.conversations import Conversations, epoch_json
+from wardline_client.http import ApiError
 from wardline_client.promises import Promises
 from wardline_client.protocol.bodies import Text
 from wardline_client.session import Session
@@ -68,7 +69,7 @@ class Beds:
         }
 
         def ask() -> Json:
-            leads = {UUID(row["role"]): set(map(UUID, row["escalates_to"])) for hospital in self.board() for row in hospital["roles"]}
+            leads = self._leads()
             candidates = [
                 self._candidate(asked, leads.get(asked, set()), question, urgency, role) | {"wave": number}
                 for number, wave in enumerate([asked_roles, *later], start=1)
@@ -96,10 +97,38 @@ class Beds:
         answer: Json = self.session.api.post(f"candidates/{candidate}/{action}", body)
         return answer
 
+    def begin(self, request: Json, candidate: Json, role: UUID) -> UUID:
+        """The conversation with a hospital that software asked, which holds no key and so began none; the id of the one that is there
+        when the other side was first. ``role`` is the duty role that answers for the own side. Raises ``ApiError``, ``ProtocolError``.
+        """
+        if candidate["conversation"]:
+            return UUID(candidate["conversation"])
+        id, answering = uuid4(), {UUID(candidate["role"]), *(UUID(alarm["role"]) for alarm in candidate["alarms"])}
+        ends = (UUID(candidate["hospital"]), UUID(request["origin"]))
+
+        def begin() -> UUID:
+            leads = self._leads().get(UUID(candidate["role"]), set())
+            archives = {archive for end in ends for archive in self.session.book.archives(end)}
+            epoch = self.conversations.seal_first_epoch(id, answering | {UUID(request["role"])} | leads | archives, role)
+            body = {"id": str(id), "epoch": epoch_json(epoch), "role": str(role)}
+            try:
+                self.session.api.post(f"candidates/{candidate['id']}/conversation", body)
+            except ApiError as error:
+                if error.code != "candidate.conversation_begun":
+                    raise
+                return UUID(error.extra["conversation"])
+            return id
+
+        return self.conversations.with_retention(begin)
+
     def cancel(self, request: UUID, reason: str, role: UUID | None = None) -> Json:
         body = {"reason": reason, "role": str(role) if role else None}
         answer: Json = self.session.api.post(f"requests/{request}/cancel", body)
         return answer
+
+    def _leads(self) -> dict[UUID, set[UUID]]:
+        """The roles that are alarmed when one that was asked stays silent."""
+        return {UUID(row["role"]): set(map(UUID, row["escalates_to"])) for hospital in self.board() for row in hospital["roles"]}
 
     def _candidate(self, asked: UUID, leads: set[UUID], question: str, urgency: str, role: UUID | None) -> Json:
         """``leads``: the roles that will be alarmed if nobody answers; they can open what is sealed once the service lets them in."""

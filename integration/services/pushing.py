@@ -13,6 +13,7 @@ from beds.vocabulary import Source
 from integration import access
 from integration.actors import ClientActor
 from integration.measures import Pushed, measure_report
+from integration.parts import PARTS
 from integration.resources import Resource
 from integration.services.resources import record_read
 
@@ -42,7 +43,7 @@ def push_report(*, actor: ClientActor, pushed: Pushed) -> tuple[Resource, bool]:
     if is_new:
         return measure_report(access.reports_of(actor).filter(capacity=figure).latest("version")), True
     known = _the_same(actor, figure, pushed)
-    record_read(actor, "capacity", known)
+    record_read(actor, PARTS["MeasureReport"][0], known)
     return measure_report(known), False
 
 

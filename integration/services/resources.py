@@ -4,87 +4,21 @@ Invariant: each call is one event in the transaction that read what it shows. Ro
 hospital; a search costs the same queries for one row and for many.
 """
 
-from collections.abc import Callable, Sequence
-from functools import reduce
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, Q
 
 from audit.events import Event
 from audit.services import record
 from backend.errors import Invalid, NotFound
-from beds.models import Bed
-from integration import access, resources
+from integration import resources
 from integration.actors import ClientActor
-from integration.measures import measure_report, version_of
+from integration.parts import PARTS, Part
 from integration.resources import Resource
-from integration.searching import After, Search, ids, moments
-
-NOTHING: Final = Q(pk__in=[])
-Condition = Callable[[list[str]], Q]
-
-
-class Part(NamedTuple):
-    """One kind of row behind a resource type. ``subject`` is its word in the log."""
-
-    subject: str
-    rows: Callable[[ClientActor], QuerySet[Any]]
-    shown: Callable[[Any], Resource]
-    conditions: dict[str, Condition]
-    is_newest_first: bool = False
-
-
-def _by_key(values: list[str]) -> Q:
-    return Q(pk__in=ids(values))
-
-
-def _by_version(values: list[str]) -> Q:
-    named = [found for text in ",".join(values).split(",") if (found := version_of(text))]
-    return reduce(lambda any_, one: any_ | Q(capacity=one[0], version=one[1]), named, NOTHING)
-
-
-PARTS: Final[dict[str, Sequence[Part]]] = {
-    "Organization": [Part("hospital", access.hospital_of, resources.organization, {"_id": _by_key})],
-    "Location": [
-        Part(
-            "unit",
-            access.units_of,
-            resources.unit_location,
-            {
-                "_id": _by_key,
-                "organization": lambda values: Q(hospital__in=ids(values, "Organization")),
-                "partof": lambda values: NOTHING,
-                "operational-status": lambda values: NOTHING,
-            },
-        ),
-        Part(
-            "bed",
-            access.beds_of,
-            resources.bed_location,
-            {
-                "_id": _by_key,
-                "organization": lambda values: Q(unit__hospital__in=ids(values, "Organization")),
-                "partof": lambda values: Q(unit__in=ids(values, "Location")),
-                "operational-status": lambda values: Q(status__in=_statuses(values)),
-            },
-        ),
-    ],
-    "MeasureReport": [
-        Part(
-            "capacity",
-            access.reports_of,
-            measure_report,
-            {
-                "_id": _by_version,
-                "subject": lambda values: Q(capacity__unit__in=ids(values, "Location")),
-                "date": lambda values: Q(**{f"reported_at__{how}": at for how, at in moments(values).items()}),
-            },
-            is_newest_first=True,
-        )
-    ],
-}
+from integration.searching import After, Search, ids
 
 
 @transaction.atomic
@@ -93,14 +27,15 @@ def read_resource(*, actor: ClientActor, kind: str, resource_id: str) -> Resourc
     actor.require_scope(kind, "r")
     for part in PARTS[kind]:
         if row := part.rows(actor).filter(part.conditions["_id"]([resource_id])).first():
-            record_read(actor, part.subject, row)
+            record_read(actor, part, row)
             return part.shown(row)
     raise NotFound
 
 
-def record_read(actor: ClientActor, subject: str, row: Any) -> None:
-    about = row.capacity_id if subject == "capacity" else row.pk
-    record(event=Event("integration.read_resource", actor.agent(), [actor.hospital_id], subjects={subject: about}))
+def record_read(actor: ClientActor, part: Part, row: Any) -> None:
+    """In the log of the hospital that asked, too: it sees who else looked."""
+    hospitals = [actor.hospital_id, *part.concerns(row)]
+    record(event=Event("integration.read_resource", actor.agent(), hospitals, subjects={part.subject: part.about(row)}))
 
 
 @transaction.atomic
@@ -143,12 +78,6 @@ def _beyond(part: Part, after: After) -> Q:
     except (ValueError, IndexError):
         raise Invalid("fhir.bad_value", "_after is part of the address of a next page: take that as it is.") from None
     return Q(pk__lt=key) if part.is_newest_first else Q(pk__gt=key)
-
-
-def _statuses(values: list[str]) -> list[str]:
-    """Tokens with the system or without; one that is no status is no bed's."""
-    asked = {text.removeprefix(f"{resources.BED_STATUS}|") for text in ",".join(values).split(",")}
-    return [status for status in Bed.Status.values if status in asked]
 
 
 def _entry(kind: str, resource: Resource) -> Resource:

@@ -3,10 +3,12 @@
 Invariant: nothing but the token of a client says who asks, no cookie does; every error is an OperationOutcome.
 """
 
+import hashlib
+import json
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, Any, Final
 
 from drf_spectacular.utils import extend_schema
@@ -25,12 +27,14 @@ from identity.throttles import WINDOW, AttemptThrottle
 from integration.actors import ClientActor, actor_of_token
 from integration.conformance import capability_statement
 from integration.measures import pushed
+from integration.orders import moving, ordered
 from integration.outcomes import outcome
-from integration.resources import base
+from integration.resources import Resource, base
 from integration.scopes import OFFERED
 from integration.searching import search_of
 from integration.services.pushing import push_report
 from integration.services.resources import read_resource, search_resources
+from integration.services.workflow import create_request, move_task
 
 FHIR_JSON: Final = "application/fhir+json"
 VERSION: Final = re.compile(r";\s*fhirVersion\s*=\s*\"?([^\";,\s]*)", re.IGNORECASE)
@@ -160,12 +164,10 @@ class TypeView(FhirView):
         return Response(search_resources(actor=request.actor, kind=kind, search=search_of(kind, request.query_params)))
 
     def post(self, request: ClientRequest, kind: str) -> Response:
-        require_type(kind)
-        if "c" not in OFFERED[kind]:
-            raise MethodNotAllowed("POST")
-        request.actor.require_scope(kind, "c")  # before the body, which is nobody's to have judged
-        resource, is_new = push_report(actor=request.actor, pushed=pushed(request.data))
-        return Response(resource, status=201 if is_new else 200, headers={"Location": f"{base()}/{kind}/{resource['id']}"})
+        require_interaction(request, kind, "c")
+        resource, is_new = CREATED[kind](request)
+        headers = {"Location": f"{base()}/{kind}/{resource['id']}", "ETag": etag(resource)}
+        return Response(resource, status=201 if is_new else 200, headers=headers)
 
 
 @extend_schema(exclude=True)
@@ -174,7 +176,16 @@ class ResourceView(FhirView):
 
     def get(self, request: ClientRequest, kind: str, id: str) -> Response:
         require_type(kind)
-        return Response(read_resource(actor=request.actor, kind=kind, resource_id=id))
+        resource = read_resource(actor=request.actor, kind=kind, resource_id=id)
+        headers = {"ETag": etag(resource)}
+        if is_known(request.META.get("HTTP_IF_NONE_MATCH", ""), headers["ETag"]):
+            return Response(status=304, headers=headers)
+        return Response(resource, headers=headers)
+
+    def put(self, request: ClientRequest, kind: str, id: str) -> Response:
+        require_interaction(request, kind, "u")
+        resource = move_task(actor=request.actor, task_id=id, move=moving(request.data, id), if_match=request.META.get("HTTP_IF_MATCH"))
+        return Response(resource, headers={"ETag": etag(resource)})
 
 
 @extend_schema(exclude=True)
@@ -183,6 +194,35 @@ class NothingView(FhirView):
 
     def get(self, request: ClientRequest, rest: str = "") -> Response:
         raise NotFound
+
+
+def _push(request: ClientRequest) -> tuple[Resource, bool]:
+    return push_report(actor=request.actor, pushed=pushed(request.data))
+
+
+def _ask(request: ClientRequest) -> tuple[Resource, bool]:
+    return create_request(actor=request.actor, order=ordered(request.data), if_none_exist=request.META.get("HTTP_IF_NONE_EXIST"))
+
+
+CREATED: Final[dict[str, Callable[[ClientRequest], tuple[Resource, bool]]]] = {"ServiceRequest": _ask, "MeasureReport": _push}
+
+
+def require_interaction(request: ClientRequest, kind: str, letter: str) -> None:
+    """Before the body is looked at, which is nobody's to have judged. Raises: NotFound, MethodNotAllowed, Forbidden."""
+    require_type(kind)
+    if letter not in OFFERED[kind]:
+        raise MethodNotAllowed(str(request.method))
+    request.actor.require_scope(kind, letter)
+
+
+def etag(resource: Resource) -> str:
+    """The version, where the type counts them, else a digest of what is shown."""
+    version = resource.get("meta", {}).get("versionId")
+    return f'W/"{version or hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()[:32]}"'
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    return any(each.strip() in ("*", etag, etag.removeprefix("W/")) for each in if_none_match.split(","))
 
 
 def require_type(kind: str) -> None:

@@ -161,6 +161,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "requests/<uuid:request_id>": {"GET": ABSENT},
     V1 + "requests/<uuid:request_id>/cancel": {"POST": ABSENT},
     V1 + "candidates/<uuid:candidate_id>/receipt": {"GET": ABSENT},
+    V1 + "candidates/<uuid:candidate_id>/conversation": {"POST": MEMBERS},  # its body is judged first
     V1 + "candidates/<uuid:candidate_id>/<slug:action>": {"POST": ABSENT},
     V1 + "audit/erasures": {"POST": REGISTRARS},
     V1 + "audit/export": {"GET": REGISTRARS},
@@ -185,7 +186,7 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     "fhir/metadata": {"GET": ANYONE},
     # Of the hospital's software, which is no person: no cookie opens it; its scopes' matrix is in tests/integration.
     "fhir/<str:kind>": {"GET": SOFTWARE, "POST": SOFTWARE},
-    "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE},
+    "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE, "PUT": SOFTWARE},
     "fhir/": {"GET": SOFTWARE},
     "fhir/<path:rest>": {"GET": SOFTWARE},
     "audit/logs/": {"GET": ANYONE},
@@ -209,7 +210,7 @@ CASES = [(route, method) for route, methods in TABLE.items() for method in metho
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 READ = [route for route, method in CLOSED if method == "GET" and TABLE[route][method] is not SOFTWARE]
 # Signed by whoever calls, and without a cookie: no other site's page could send anything along.
-SIGNED = {V1 + "sso/logout", "fhir/token", "fhir/<str:kind>"}
+SIGNED = {V1 + "sso/logout", "fhir/token", "fhir/<str:kind>", "fhir/<str:kind>/<str:id>"}
 UNSAFE = [(route, method) for route, method in CASES if method != "GET" and route not in SIGNED]
 ASKED = {
     ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",

@@ -17,7 +17,7 @@ from django.utils import timezone
 from integration import assertions
 from integration.actors import actor_of_token
 from integration.models import AccessToken, Client
-from integration.scopes import SCOPES, put_together, taken_apart
+from integration.scopes import OFFERED, SCOPES, put_together, taken_apart
 from tests.cast import Night
 from tests.integration.software import Software, new_key, public, token_endpoint
 from tests.messaging.server import Server
@@ -144,7 +144,8 @@ def test_no_more_is_granted_than_the_registrar_allowed(night: Night) -> None:
 
 def test_scopes_are_taken_apart_and_put_together() -> None:
     assert taken_apart("system/*.cruds user/Location.r system/Patient.r launch") == set(SCOPES)
-    assert put_together(SCOPES) == "system/Organization.rs system/Location.rs system/MeasureReport.crs"
+    assert put_together(SCOPES) == " ".join(f"system/{kind}.{letters}" for kind, letters in OFFERED.items())
+    assert put_together(taken_apart("system/Task.u system/Task.s system/Location.r")) == "system/Location.r system/Task.us"
 
 
 @pytest.mark.parametrize("way", ["revoke", "rotate", "expire"])

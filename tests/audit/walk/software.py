@@ -5,7 +5,8 @@ from django.utils import timezone
 from beds.models import Bed
 from integration.scopes import OFFERED
 from tests.audit.walk import Attempt, Prepare, Scene, row
-from tests.integration.software import Software, occupancy
+from tests.cast import Someone
+from tests.integration.software import Software, occupancy, order
 
 
 @row("GET integration-clients", "integration.read_clients: kreis")
@@ -31,9 +32,9 @@ def revoke(scene: Scene) -> Attempt:
     return lambda: scene.registrar.post(f"integration-clients/{software.id}/revoke")
 
 
-def signed_in(scene: Scene) -> Software:
+def signed_in(scene: Scene, registrar: Someone | None = None) -> Software:
     """With its token, whose issue is an event of its own."""
-    software = Software(scene.registrar).entered()
+    software = Software(registrar or scene.registrar).entered()
     software.kept = software.token()
     return software
 
@@ -56,6 +57,12 @@ def hospital(scene: Scene) -> Attempt:
     return lambda: software.reads(f"Organization/{scene.night.kreis.id}")
 
 
+@row("GET fhir/PractitionerRole/{id}", "integration.read_resource: kreis")
+def duty_role(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    return lambda: software.reads(f"PractitionerRole/{scene.night.kreis.role.id}")
+
+
 @row("GET fhir/Location/{id}", "integration.read_resource: kreis")
 def bed(scene: Scene) -> Attempt:
     software, found = signed_in(scene), Bed.objects.create(unit_id=scene.night.kreis.unit_id, category="icu-high", label="7")
@@ -67,6 +74,46 @@ def report(scene: Scene) -> Attempt:
     software = signed_in(scene)
     known = software.pushes(occupancy(scene.ward.night.kreis.unit_id, 1, timezone.now())).json()["id"]
     return lambda: software.reads(f"MeasureReport/{known}")
+
+
+@row("POST fhir/ServiceRequest", "beds.request: kreis uni")
+def request(scene: Scene) -> Attempt:
+    software, night = signed_in(scene), scene.night
+    return lambda: software.asks_for(order(night.kreis.role.id, night.uni.role.id))
+
+
+@row("POST fhir/ServiceRequest again", "integration.read_resource: kreis")
+def request_again(scene: Scene) -> Attempt:
+    software, night = signed_in(scene), scene.night
+    told = order(night.kreis.role.id, night.uni.role.id)
+    assert software.asks_for(told, once=True).status_code == 201
+    return lambda: software.asks_for(told, once=True)
+
+
+@row("GET fhir/ServiceRequest/{id}", "integration.read_resource: kreis")
+def read_request(scene: Scene) -> Attempt:
+    software, asked = signed_in(scene), scene.ward.asks("uni")
+    return lambda: software.reads(f"ServiceRequest/{asked.id}")
+
+
+@row("GET fhir/Task/{id}", "integration.read_resource: kreis uni")
+def task(scene: Scene) -> Attempt:
+    software, asked = signed_in(scene, scene.night.uni.registrar), scene.ward.asks("uni")
+    return lambda: software.reads(f"Task/{asked['uni']}")
+
+
+@row("PUT fhir/Task/{id}", "beds.cancel: kreis uni")
+def move(scene: Scene) -> Attempt:
+    software, asked = signed_in(scene), scene.ward.asks("uni")
+    shown = software.reads(f"Task/{asked['uni']}").json()
+    return lambda: software.moves(shown, "cancelled", reason="improved")
+
+
+@row("PUT fhir/Task/{id} again", "integration.read_resource: kreis")
+def move_nowhere(scene: Scene) -> Attempt:
+    software, asked = signed_in(scene), scene.ward.asks("uni")
+    shown = software.reads(f"Task/{asked['uni']}").json()
+    return lambda: software.moves(shown, "requested")
 
 
 @row("POST fhir/MeasureReport", "beds.report_figure: kreis")

@@ -2,15 +2,17 @@
 
 from uuid import uuid4
 
-from beds.models import Bed
+from beds.models import Bed, Candidate
 from beds.services.figures import Figures
 from beds.services.opening import open_capacity
 from beds.transitions import STEPS, Side
 from identity.models import Unit
 from tests.audit.walk import Attempt, Prepare, Scene, row
+from tests.audit.walk.software import signed_in
 from tests.beds.asking import BEFORE
 from tests.beds.chains import background, consultant, step, write
 from tests.beds.test_templates import TEMPLATE
+from tests.integration.software import begins, order
 
 FIGURES = {"staffed": 8, "occupied": 5, "blocked": 1}
 
@@ -93,6 +95,13 @@ for action, each in STEPS.items():
     if each.by != Side.CLOCK:
         told = EVENTS.get(action, [f"beds.{action.replace('-', '_')}: kreis uni"])
         row(f"POST candidates/{{candidate_id}}/{{action}} {action}", *told)(stepping(action))
+
+
+@row("POST candidates/{candidate_id}/conversation", "messaging.create_conversation: kreis uni", "beds.begin_conversation: kreis uni")
+def begin_conversation(scene: Scene) -> Attempt:
+    night, software = scene.night, signed_in(scene)
+    request = software.asks_for(order(night.kreis.role.id, night.uni.role.id)).json()["id"]
+    return begins(night, night.adler, Candidate.objects.get(request=request).pk, night.kreis.role, [night.uni.role])
 
 
 @row("GET candidates/{candidate_id}/receipt", "beds.read_receipt: kreis uni")
