@@ -119,7 +119,7 @@ function candidate(request: string, hospital: string, state: CandidateState, act
 }
 
 function requests(side: string): BedRequest[] {
-  const base = { requester: "p-adler", role: "r-adler", age_band: "adult", sex: "", transport_mode: "ground", closed_at: null, wave_interval: null, next_wave_at: null };
+  const base = { requester: "p-adler", software: "", role: "r-adler", age_band: "adult", sex: "", transport_mode: "ground", closed_at: null, wave_interval: null, next_wave_at: null };
   const hold = { capacity: "uk1", unit: "u-uk1", bed: null, expires_at: inMinutes(27.3) };
   if (side === "destination") {
     return [
@@ -251,7 +251,7 @@ export function inventedWardline(query: URLSearchParams): Port {
       ["BGA arteriell 02:40", "", "pH      7,21", "pCO2    68 mmHg", "pO2     61 mmHg", "HCO3    21,4 mmol/l", "BE      -5,8", "Laktat  4,2 mmol/l"].forEach((text, row) => paint.fillText(text, 70, 140 + row * 84));
       return canvas.convertToBlob({ type: "image/jpeg" });
     },
-    acknowledge: done, markRead: async () => undefined, startDirect: async () => "c-direct-1", retry: done, discard: done,
+    acknowledge: done, markRead: async () => undefined, startDirect: async () => "c-direct-1", beginConversation: async () => "c-direct-1", retry: done, discard: done,
     requestBed: async () => { await done(); return "q1"; }, act: async (each, action) => { await done(); move(each.id, TARGET[action] ?? {}); }, cancelRequest: done,
     receipt: async (candidate) => {
       await done();

@@ -4,6 +4,7 @@ import type {
   Person, Readable, SessionState,
 } from "../sync/types";
 import type { RequestTemplate } from "../sync/numbers";
+import { m } from "../paraglide/messages";
 import { attempt } from "./notices.svelte";
 import type { Port } from "./port";
 
@@ -70,12 +71,13 @@ export function watchBoard(): void {
   void attempt(() => port().refresh("board"));
 }
 
-/** The messages of one conversation as state; runs inside a component, which keeps them open. */
-export function thread(conversation: () => string): { readonly messages: MessageView[] } {
+/** The messages of one conversation as state; runs inside a component, which keeps them open. There are none where nobody has begun one. */
+export function thread(conversation: () => string | null): { readonly messages: MessageView[] } {
   let messages = $state.raw<MessageView[]>([]);
   $effect(() => {
     messages = [];
-    return port().messages(conversation()).subscribe((value) => { messages = value; });
+    const id = conversation();
+    return id === null ? undefined : port().messages(id).subscribe((value) => { messages = value; });
   });
   return { get messages() { return messages; } };
 }
@@ -104,6 +106,9 @@ export function personName(id: string | null): string {
   return person ? [person.title, person.name].filter(Boolean).join(" ") : "";
 }
 
+/** Who asked: a person, or the hospital's own software by its name. */
+export const askerName = ({ requester, software }: BedRequest): string => (software ? m.software_named({ name: software }) : personName(requester));
+
 export interface Counterpart { name: string; detail: string }
 
 /** Who a conversation is with, as a sender must always see it: hospital and role, or the person. */
@@ -119,7 +124,7 @@ export function counterpart(conversation: ConversationView): Counterpart {
 
 export function counterpartOf({ request, candidate }: Found): Counterpart {
   if (isOurs(request)) return { name: hospitalName(candidate.hospital), detail: roleName(candidate.role) };
-  return { name: hospitalName(request.origin), detail: roleName(request.role) || personName(request.requester) };
+  return { name: hospitalName(request.origin), detail: roleName(request.role) || askerName(request) };
 }
 
 export const mayEditTemplates = (): boolean => model.session.isRegistrar || model.session.rolesOnDuty.length > 0;

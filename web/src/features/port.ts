@@ -85,6 +85,8 @@ export interface Port {
 
   requestBed(request: NewRequest): Promise<string>;
   act(candidate: Candidate, action: CandidateAction, details?: ActDetails): Promise<unknown>;
+  /** With a hospital that software asked; the one that is there, if there is one. */
+  beginConversation(candidate: Candidate): Promise<string>;
   receipt(candidate: string): Promise<ReceiptView>;
   cancelRequest(request: BedRequest, reason: string): Promise<unknown>;
   loadRequest(id: string): Promise<BedRequest>;

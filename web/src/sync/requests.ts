@@ -145,6 +145,28 @@ export class Requests {
     return body.text;
   }
 
+  /** The conversation with a hospital that software asked: begun here, or the one that the other side was first to begin. */
+  async begin({ id }: Candidate): Promise<string> {
+    const { request, candidate } = this.#shown({ id });
+    if (candidate.conversation) return candidate.conversation;
+    const conversation = crypto.randomUUID();
+    const role = this.#roleFor(candidate, undefined);
+    const answering = [request.role, candidate.role, ...candidate.alarms.map((alarm) => alarm.role), ...this.#leadsTo(candidate.role)];
+    const members = [...new Set(answering.filter((each) => each !== null))];
+    try {
+      const { api, trust } = this.#ground;
+      await this.#sending.begin({ conversation, role }, trust.membersWithArchives(members), (epoch) =>
+        api.post(`/candidates/${id}/conversation`, { id: conversation, epoch, role }),
+      );
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== "candidate.conversation_begun") throw error;
+      await this.refresh();
+      return String(error.body["conversation"]);
+    }
+    await this.refresh();
+    return conversation;
+  }
+
   async act(candidate: Candidate, action: CandidateAction, details: ActDetails = {}): Promise<Candidate> {
     try {
       const role = this.#roleFor(candidate, details.role);
@@ -178,7 +200,7 @@ export class Requests {
     return here.some(({ state }) => state === "confirmed" || state === "transport-arranged" || state === "in-transit");
   }
 
-  #shown({ id }: Candidate): { request: BedRequest; candidate: Candidate } {
+  #shown({ id }: Pick<Candidate, "id">): { request: BedRequest; candidate: Candidate } {
     for (const request of this.open.value) {
       const candidate = request.candidates.find((each) => each.id === id);
       if (candidate) return { request, candidate };

@@ -4,12 +4,12 @@
  * Invariant: a message is sealed in the epoch at hand and goes to the outbox; a rotation that is due comes after it, never before.
  */
 import {
-  b64u, type Bytes, type Envelope, formatBody, type KnownBody, openMessage, parseMessageHeader, type Priority, random,
+  b64u, type Bytes, type Envelope, formatBody, type KnownBody, openMessage, parseMessageHeader, type Priority, random, type Recipient,
   sealImage, sealMessage, sha256, timestamp, unb64u, type AttachmentReference,
 } from "../crypto";
 import type { ConversationRow, OutboxRow, UploadRow } from "../store";
 import { ApiError } from "./api";
-import type { Epochs, Ground } from "./epochs";
+import type { Epochs, Ground, SealedWire } from "./epochs";
 import type { Inbox } from "./inbox";
 import type { Outbox } from "./outbox";
 import { envelopeOf } from "./reading";
@@ -128,23 +128,27 @@ export class Sending {
     if (existing) return existing.id;
     const id = crypto.randomUUID();
     const members = [ring.person, person];
-    for (let recipients = trust.membersWithArchives(members), retention = RETENTION, attempt = 1; ; attempt++) {
-      const epoch = await this.#epochs.seal({ conversation: id, epoch: 1, prev: null, role: null, retention }, recipients);
+    await this.begin({ conversation: id, role: null }, trust.membersWithArchives(members), (epoch) => api.post("/conversations", { id, kind: "direct", members, epoch }));
+    return id;
+  }
+
+  /** A conversation's first epoch, sealed to the recipients and the retention class that the server names when it refuses. */
+  async begin(plan: { conversation: string; role: string | null }, to: Recipient[], post: (epoch: SealedWire) => Promise<unknown>): Promise<void> {
+    for (let recipients = to, retention = RETENTION, attempt = 1; ; attempt++) {
+      const epoch = await this.#epochs.seal({ ...plan, epoch: 1, prev: null, retention }, recipients);
       try {
-        await api.post("/conversations", { id, kind: "direct", members, epoch });
+        await post(epoch);
         break;
       } catch (error) {
         if (!(error instanceof ApiError) || attempt === 3) throw error;
         const mended = mendedEpoch(error);
         if (!mended) throw error;
-        if (mended.recipients) recipients = await trust.recipients(mended.recipients);
+        if (mended.recipients) recipients = await this.#ground.trust.recipients(mended.recipients);
         retention = mended.retention ?? retention;
       }
     }
     await this.#inbox.sync();
-    return id;
   }
-
 }
 
 /** What a refused epoch has to have instead, if that is why it was refused. */

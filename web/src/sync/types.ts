@@ -197,6 +197,8 @@ export interface Transition {
   target: CandidateState;
   reason: string;
   person: string | null;
+  /** The name of a hospital's own software, where that took the step; else empty. */
+  software: string;
   role: string | null;
   at: string;
 }
@@ -253,7 +255,8 @@ export interface Candidate {
   id: string;
   hospital: string;
   role: string;
-  conversation: string;
+  /** Null while nobody has written about what software asked for: it holds no key to begin one. */
+  conversation: string | null;
   state: CandidateState;
   reason: string;
   /** From 1; null to who was asked. */
@@ -279,7 +282,9 @@ export interface Candidate {
 export interface BedRequest {
   id: string;
   origin: string;
-  requester: string;
+  /** Null where the hospital's own software asked, which is named in `software`; it is empty where a person asked. */
+  requester: string | null;
+  software: string;
   role: string | null;
   category: Category;
   capabilities: Capability[];

@@ -209,6 +209,13 @@ export class Wardline {
     return this.#in.requests.requestBed(wanted);
   }
 
+  /** The conversation about what software asked for, begun if nobody has. */
+  async beginConversation(candidate: Candidate): Promise<string> {
+    const conversation = await this.#in.requests.begin(candidate);
+    await this.#in.inbox.sync();
+    return conversation;
+  }
+
   async loadRequest(id: string): Promise<BedRequest> {
     return this.#in.requests.loadRequest(id);
   }

@@ -9,7 +9,7 @@ const SOUGHT = { category: "icu-high" as const, ageBand: "adult", sex: "" };
 
 function request(changes: Partial<BedRequest> = {}): BedRequest {
   return {
-    id: "r1", origin: "ours", requester: "p", role: null, category: "icu-high", capabilities: [], urgency: "stat", age_band: "adult", sex: "", transport_mode: "",
+    id: "r1", origin: "ours", requester: "p", software: "", role: null, category: "icu-high", capabilities: [], urgency: "stat", age_band: "adult", sex: "", transport_mode: "",
     created_at: "2026-03-10T02:48:00Z", closed_at: null, candidates: [], ...changes,
   } as BedRequest;
 }

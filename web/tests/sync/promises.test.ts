@@ -25,7 +25,7 @@ beforeEach(async () => {
   role = (await world.role("Intensivkoordination", brandt)).id;
   candidate = { id: crypto.randomUUID(), hospital: world.hospital, role, state: "acknowledged", actions: ["hold"], offer: null, alarms: [] } as unknown as Candidate;
   request = {
-    id: crypto.randomUUID(), origin: ELSEWHERE, requester: adler.id, role: null, category: "icu-high", capabilities: ["niv", "crrt"], urgency: "stat", age_band: "adult", sex: "",
+    id: crypto.randomUUID(), origin: ELSEWHERE, requester: adler.id, software: "", role: null, category: "icu-high", capabilities: ["niv", "crrt"], urgency: "stat", age_band: "adult", sex: "",
     transport_mode: "air", created_at: "", closed_at: null, candidates: [candidate],
   } as unknown as BedRequest;
   posted = [];

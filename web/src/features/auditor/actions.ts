@@ -14,7 +14,7 @@ export const ACTIONS: Record<Part, readonly string[]> = {
     "look_setup", "set_up_hospital", "change_settings", "begin_duty", "end_duty", "change_roster", "import_roster", "rehearse_roster", "warn_gap", "read_roster", "read_directory", "read_devices", "read_duty", "read_pending", "read_renewal", "read_renewals", "read_roles", "read_role_seals", "read_settings",
   ],
   beds: [
-    "part", "request", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
+    "part", "request", "begin_conversation", "submit", "acknowledge", "request_info", "hold", "confirm", "decline", "withdraw", "cancel", "arrange_transport", "depart", "arrive", "divert",
     "answer_info", "expire", "give_up", "drop", "escalate", "alarm_failed", "alarm_reached", "ask_next", "change_escalation", "open_figure", "report_figure", "report_bed", "undo_report", "save_template",
     "delete_template", "read_request", "read_requests", "read_receipt", "read_board", "read_history", "read_beds", "read_escalation", "read_templates",
     "read_statistics", "export_statistics",

@@ -10,7 +10,7 @@ import { isRunning } from "./running";
 export function roleToBreak({ request, candidate }: Found): string | null {
   const { person } = model.session;
   const isPhysician = model.people.get(person ?? "")?.profession === "physician";
-  if (!isPhysician || candidate.asked_at === null || model.conversations.some(({ id }) => id === candidate.conversation)) return null;
+  if (!isPhysician || candidate.asked_at === null || candidate.conversation === null || model.conversations.some(({ id }) => id === candidate.conversation)) return null;
   const mine = new Set(model.duty.filter(({ holder }) => holder !== person).map(({ role }) => role));
   const ofCase = [candidate.role, ...candidate.alarms.map(({ role }) => role), request.role];
   return ofCase.find((role) => role !== null && mine.has(role)) ?? null;
