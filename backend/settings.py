@@ -180,6 +180,7 @@ CELERY_BEAT_SCHEDULE = {
     "warn-of-gaps": {"task": "identity.tasks.warn_of_gaps", "schedule": 60.0, "options": {"expires": 120}},
     "lay-out-rosters": {"task": "identity.tasks.lay_out_rosters", "schedule": crontab(hour=2, minute=41), "options": {"expires": 3600}},
     "expire-restorations": {"task": "identity.tasks.expire_restorations", "schedule": 60.0, "options": {"expires": 120}},
+    "forget-messages": {"task": "integration.tasks.forget_messages", "schedule": crontab(hour=3, minute=29), "options": {"expires": 3600}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
 }
 
@@ -217,7 +218,7 @@ OIDC_CA_FILE = env.text("OIDC_CA_FILE", "")
 MLLP_HOST = env.text("MLLP_HOST", "127.0.0.1")
 MLLP_PORT = int(env.text("MLLP_PORT", "2575"))
 MLLP_CERTIFICATE_FILE = env.text("MLLP_CERTIFICATE_FILE", "")
-MLLP_KEY_FILE = env.text("MLLP_KEY_FILE", "")
+MLLP_PRIVATE_FILE = env.text("MLLP_PRIVATE_FILE", "")
 # Who certifies the senders (PEM). Set: a sender without a certificate of theirs is not let in.
 MLLP_CLIENT_CA_FILE = env.text("MLLP_CLIENT_CA_FILE", "")
 MLLP_WORKERS = int(env.text("MLLP_WORKERS", "4"))  # messages under way at once; at most DATABASE_POOL

@@ -4,7 +4,7 @@ Invariant: whoever loses a race gets a domain error and has changed nothing.
 """
 
 from beds.services.asking import Asked, Need, create_request
-from beds.services.bed_facts import Told, tell_beds
+from beds.services.bed_facts import Told, forget_facts, tell_beds
 from beds.services.board import read_board
 from beds.services.by_software import Software, request_by_software, take_step_by_software
 from beds.services.clocks import sweep
@@ -34,6 +34,7 @@ __all__ = [
     "cancel_request",
     "create_request",
     "delete_template",
+    "forget_facts",
     "is_stale",
     "read_beds",
     "read_board",

@@ -80,3 +80,12 @@ def _change(capacity: Capacity, bed: Bed, status: str, fact: Fact) -> None:
     bed.changed_at, bed.fed_version = min(fact.told_at, database_now()), bed.version
     bed.save(update_fields=["changed_at", "fed_version"])
     capacity.reported_at = max(capacity.reported_at, bed.changed_at)
+
+
+def forget_facts(*, before: datetime) -> None:
+    """Away with what is older than ``before``, but for what stands of it: it may be all that is known of a bed."""
+    old = BedFact.objects.filter(told_at__lt=before)
+    for bed in old.values_list("bed", flat=True).distinct():
+        rows = {Fact(**{name: row[name] for name in _PARTS}): int(row["id"]) for row in old.filter(bed=bed).values("id", *_PARTS)}
+        stands = standing(rows)
+        old.filter(bed=bed, pk__in=[pk for fact, pk in rows.items() if fact != stands]).delete()

@@ -15,6 +15,8 @@ from integration.hl7v2.segments import field_of
 from integration.hl7v2.times import Moment, moment_of, offset_of
 
 AHEAD_AT_MOST: Final = timedelta(minutes=15)
+# Control ids are kept for longer than this, so that no message can come again after it was forgotten.
+BEHIND_AT_MOST: Final = timedelta(days=30)
 STATUSES: Final = frozenset("CHIKOU")
 # What each event says of the place in PV1-3 and of the one in PV1-6 (2.5, chapter 3).
 _SAYS: Final = {
@@ -62,6 +64,8 @@ def notice_of(header: Header, zone: tzinfo, now: datetime) -> Notice:
     told = _time(header, evn, 2, zone)
     if told.at > now + AHEAD_AT_MOST:
         raise Refused("time.ahead", "EVN-2")
+    if told.at < now - BEHIND_AT_MOST:
+        raise Refused("time.behind", "EVN-2")
     sent = _sent(header, zone, told)
     # Many senders fill EVN-6 on every message; where it repeats EVN-2 it says nothing.
     occurred = _time(header, evn, 6, zone) if field_of(evn, 6, "EVN") else told

@@ -31,6 +31,7 @@ REASONS: Final = {
     "time.missing": Reason("AE", 101, "The time is missing, or has no minutes."),
     "time.unreadable": Reason("AE", 102, "This is no time of HL7."),
     "time.ahead": Reason("AE", 102, "The time lies more than 15 minutes ahead: compare the clocks and time zones."),
+    "time.behind": Reason("AE", 102, "EVN-2 lies more than 30 days back: when the event happened belongs into EVN-6."),
     "text.unreadable": Reason("AE", 102, "This is not in the character set that MSH-18 names."),
     "location.missing": Reason("AE", 101, "No point of care is given."),
     "location.unknown": Reason("AE", 204, "This point of care is not mapped: map it, or say that it is not kept here."),

@@ -21,7 +21,7 @@ from pytest_django import DjangoDbBlocker
 
 from audit.models import Export
 from audit.tasks import gather_cosignatures, integrate_audit, make_exports
-from beds.models import Alarm, Candidate
+from beds.models import Alarm, BedFact, Candidate
 from beds.tasks import sweep_overdue_requests
 from beds.transitions import ESCALATIONS_AT_MOST
 from identity.models import DeviceLink, Duty, DutyRole, Invitation, Restoration, SignIn, SsoSubject, Unit
@@ -34,6 +34,8 @@ from identity.tasks import (
     tidy_up,
     warn_of_gaps,
 )
+from integration.models import FeedProblem, TakenMessage
+from integration.tasks import forget_messages
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -52,6 +54,7 @@ from tests.identity.test_hospitals import accepting
 from tests.identity.test_join import INVITED
 from tests.identity.test_rosters import Desk
 from tests.identity.test_turns import passes
+from tests.integration.adt import Sending
 from tests.messaging.people import sent
 from tests.messaging.test_emergency import broken, run_out
 from tests.push_service import PushService
@@ -155,6 +158,15 @@ def refused_for_good(scene: Scene) -> None:
     refused_account(scene, ends_membership=True)
 
 
+def told_long_ago(scene: Scene) -> None:
+    """A message of an ADT feed, one refused, and what they said of a bed."""
+    adt, then = Sending(scene.night.uni), timezone.now() - timedelta(days=400)
+    TakenMessage.objects.create(feed=adt.feed, control_id="1", digest=b"", taken_at=then)
+    FeedProblem.objects.create(feed=adt.feed, code="bed.unknown", last_at=then)
+    for status in "OH":
+        BedFact.objects.create(bed=adt.bed("5-01"), kind="status", status=status, at=then, told_at=then, sent_at=then)
+
+
 def over(scene: Scene) -> None:
     """A sign-in, a link and an invitation that ended long ago."""
     long_ago = {"expires_at": timezone.now() - timedelta(days=400)}
@@ -192,6 +204,11 @@ OVER = {
     "identity_devicelink": "the hash of a token nobody can use; identity.offer_link stays",
     "identity_invitation": "the same; identity.invite stays",
 }
+FORGOTTEN = {
+    "integration_takenmessage": "a control id that could not come again; integration.take_message stays",
+    "integration_feedproblem": "what was refused long ago; integration.refuse_message stays",
+    "beds_bedfact": "what was told of a bed and does not stand any more; beds.report_bed stays",
+}
 LAID_OUT = {"identity_duty": "what the roster says, further ahead; the roster is identity.change_roster, its turns identity.begin_duty"}
 PUSHED = {
     "identity_gapwarning": "that the registrars' phones are rung about it; the warning is identity.warn_gap",
@@ -224,6 +241,7 @@ CLOCK = {
         Row(check_sso_accounts, refused_for_good, ["identity.suspend_by_sso: kreis", "identity.end_member: kreis"], ASKED),
     ],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
+    "integration.tasks.forget_messages": [Row(forget_messages, told_long_ago, [], FORGOTTEN)],
     "identity.tasks.expire_restorations": [Row(expire_restorations, late_restoration, ["identity.expire_restoration: kreis"])],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
     "identity.tasks.tell_shift_changes": [

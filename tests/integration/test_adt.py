@@ -244,6 +244,7 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "time.missing": ("AE", {"EVN_2": "20261129"}),
     "time.unreadable": ("AE", {"EVN_2": "yesterday"}),
     "time.ahead": ("AE", {"EVN_2": hl7_time(datetime.now(UTC) + timedelta(hours=1))}),
+    "time.behind": ("AE", {"EVN_2": "20200101120000"}),
     "location.missing": ("AE", {"PV1_3": '""'}),
     "location.unknown": ("AE", {"PV1_3": "INT7^1^1"}),
     "location.no_bed": ("AE", {"PV1_3": "INT5^5"}),

@@ -190,7 +190,7 @@ def test_by_tls_the_certificate_says_whose_beds_they_are(night: Night, tmp_path:
     authorities = tmp_path / "senders.pem"
     authorities.write_bytes(kis.certificate.read_bytes() + other.certificate.read_bytes())
     adt = Sending(night.uni, certificates=[kis.certificate.read_bytes()])
-    files = {"MLLP_CERTIFICATE_FILE": server.certificate, "MLLP_KEY_FILE": server.key, "MLLP_CLIENT_CA_FILE": authorities}
+    files = {"MLLP_CERTIFICATE_FILE": server.certificate, "MLLP_PRIVATE_FILE": server.key, "MLLP_CLIENT_CA_FILE": authorities}
 
     with Listener.started(tmp_path, **{name: str(path) for name, path in files.items()}) as listener:
         with Line(listener.port, by(server, kis)) as line:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = {"migrate", "web", "worker", "beat"}
+OURS = {"migrate", "web", "worker", "beat", "mllp"}
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,10 @@ def test_every_service_is_there_and_checked(compose: dict[str, Any]) -> None:
     assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
 
 
-def test_nothing_gains_privileges_and_only_the_proxy_listens(compose: dict[str, Any]) -> None:
+def test_nothing_gains_privileges_and_only_the_proxy_and_the_adt_listener_listen(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert "no-new-privileges:true" in service["security_opt"], name
-        assert ("ports" in service) == (name == "proxy")
+        assert ("ports" in service) == (name in ("proxy", "mllp"))
         assert service.get("read_only") is (True if name != "postgres" else None), name
         assert not service.get("privileged"), name
 
@@ -65,10 +65,18 @@ def test_processes_start_after_the_migrations(compose: dict[str, Any]) -> None:
         assert compose["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_adt_messages_come_by_tls_and_with_a_certificate_where_they_come_at_all(compose: dict[str, Any]) -> None:
+    listener = compose["services"]["mllp"]
+    assert listener["profiles"] == ["mllp"]
+    assert {"MLLP_CERTIFICATE_FILE", "MLLP_PRIVATE_FILE", "MLLP_CLIENT_CA_FILE"} <= listener["environment"].keys()
+
+
 def test_the_image_has_every_part_of_the_server() -> None:
     copied = set(re.findall(r"^COPY (\S+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    assert {"audit", "backend", "beds", "identity", "messaging", "client/wardline_client", "manage.py"} <= copied
+    assert {"audit", "backend", "beds", "identity", "integration", "messaging", "client/wardline_client", "manage.py"} <= copied
     assert all((ROOT / name).exists() for name in copied)
+    sent = set(re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert {"audit", "backend", "beds", "client", "identity", "integration", "messaging", "web"} <= sent
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:

@@ -55,13 +55,13 @@ def _tls() -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(settings.MLLP_CERTIFICATE_FILE, settings.MLLP_KEY_FILE or None)
+        context.load_cert_chain(settings.MLLP_CERTIFICATE_FILE, settings.MLLP_PRIVATE_FILE or None)
         if settings.MLLP_CLIENT_CA_FILE:
             context.load_verify_locations(settings.MLLP_CLIENT_CA_FILE)
             context.verify_mode = ssl.CERT_REQUIRED
     except OSError as error:
         raise CommandError(
-            f"MLLP_CERTIFICATE_FILE, MLLP_KEY_FILE or MLLP_CLIENT_CA_FILE cannot be used: {type(error).__name__}."
+            f"MLLP_CERTIFICATE_FILE, MLLP_PRIVATE_FILE or MLLP_CLIENT_CA_FILE cannot be used: {type(error).__name__}."
         ) from error
     return context
 
