@@ -18,7 +18,7 @@ OPTIONS = [
 
 
 def main() -> int:
-    for name in ("app", "dev"):
+    for name in ("app", "gateway", "dev"):
         source, target = FOLDER / f"{name}.in", FOLDER / f"{name}.txt"
         command = [sys.executable, "-m", "uv", "pip", "compile", *OPTIONS, source, "-o", target]
         done = subprocess.run([str(word) for word in command], check=False, stdin=subprocess.DEVNULL)  # noqa: S603

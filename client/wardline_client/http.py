@@ -3,6 +3,7 @@
 Invariant: a write keeps its idempotency key over every repetition, so a lost answer never means a thing done twice.
 """
 
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -39,7 +40,7 @@ class Api:
         origin: str | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 30,
-        verify: bool = True,
+        verify: bool | ssl.SSLContext = True,
     ) -> None:
         """``origin`` is the service's public one where ``address`` reaches it another way, e.g. past its proxy."""
         parts = urlsplit(address)
