@@ -98,7 +98,7 @@ def test_a_payload_for_another_claim_does_not(case):
         open_for(case)
 
 
-PARSE = {"link": links.parse_link, "join": links.parse_invitation}
+PARSE = {"link": links.parse_link, "join": links.parse_invitation, "restore": links.parse_restoration}
 
 
 @each("links", "addresses")

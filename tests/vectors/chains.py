@@ -33,7 +33,7 @@ from cast import (
 
 from wardline_client.protocol import keys, statements
 from wardline_client.protocol.directory import Directory
-from wardline_client.protocol.encoding import sha256
+from wardline_client.protocol.encoding import encode, sha256
 from wardline_client.protocol.errors import ProtocolError
 from wardline_client.protocol.signing import SigningKey
 
@@ -95,8 +95,18 @@ def make_statements() -> None:
              "device": world.phone, "partner": world.partner,
              "device-revoked": world.revoke(PHONE, ADLER, ADLER, KEYS["adler"].sign),
              "registrar ended": world.say("registrar", REGISTRAR, statements.Office(None), HOSPITAL, ROOT, world.registrar),
+             "recovery": world.say("recovery", HOSPITAL, trio(ADLER, ARCHIVE, BRANDT), HOSPITAL, ROOT),
+             "recovery ended": world.say("recovery", HOSPITAL, statements.Officers(()), HOSPITAL, ROOT),
              "partner ended": world.registered("partner", PARTNER, statements.Partner(None), world.partner)}  # fmt: skip
-    seeds = {"root": fixed("root"), "registrar": fixed("root"), "registrar ended": fixed("root"), "device": None, "device-revoked": None}
+    seeds = {
+        "root": fixed("root"),
+        "registrar": fixed("root"),
+        "registrar ended": fixed("root"),
+        "recovery": fixed("root"),
+        "recovery ended": fixed("root"),
+        "device": None,
+        "device-revoked": None,
+    }
     cases = []
     for kind, statement in named.items():
         seed = seeds.get(kind, keys.hkdf(SEEDS["registrar"], b"wardline/1 sign")) or keys.hkdf(SEEDS["adler"], b"wardline/1 sign")
@@ -131,9 +141,26 @@ def make_statements() -> None:
             header_case("eligible twice", {"body": role["body"] | {"eligible": [str(ADLER)] * 2}}, role),
             header_case("a root without a key", {"kind": "root", "body": {"sign": None}}, member),
             header_case("a partner's root too short", {"kind": "partner", "body": {"root": "AAAA"}}, member),
+            *(header_case(name, {"kind": "recovery", "body": {"officers": said}}, member) for name, said in spoilt_officers().items()),
             header_case("unknown reason", {"body": revoked["body"] | {"reason": "bored"}}, revoked),
         ],
     )  # fmt: skip
+
+
+def trio(*people: UUID) -> statements.Officers:
+    return statements.Officers(tuple((person, sha256(person.bytes)[:16]) for person in sorted(people, key=str)))
+
+
+def spoilt_officers() -> dict[str, object]:
+    good = [[str(person), encode(kid)] for person, kid in trio(ADLER, ARCHIVE, BRANDT).officers]
+    return {
+        "two officers": good[:2],
+        "four officers": [*good, [str(uuid("zzz")), good[0][1]]],
+        "officers out of order": [good[1], good[0], good[2]],
+        "an officer twice": [good[0], good[0], good[1]],
+        "an officer without a key": [good[0], good[1], [good[2][0]]],
+        "officers ended by null": None,
+    }
 
 
 def make_directory() -> None:

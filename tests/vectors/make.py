@@ -6,6 +6,7 @@ Invariant: every run writes the same bytes. All inputs are fixed; what HPKE seal
 from chains import make_directory, make_statements
 from logs import make_heads
 from promised import make_receipts
+from restored import make_restored
 from sealed import make_epochs, make_messages
 from seeds import make_hpke, make_images, make_keys, make_role_seeds
 from texts import make_bodies, make_encoding, make_links, make_profiles
@@ -27,6 +28,7 @@ def main() -> None:
     make_role_seeds()
     make_receipts()
     make_links()
+    make_restored()
     make_hpke()
 
 

@@ -122,6 +122,7 @@ def make_links() -> None:
     sealed = links.seal_link_payload(payload=payload, secret=secret, token=token)
     case = {"token": token, "secret": secret, "sealed": sealed}
     join = links.format_invitation(token, ROOT.public)
+    restore = links.format_restoration(token, ROOT.public)
     pin = links.sign_pin(KEYS["adler"].sign, HOSPITAL, ROOT.public)
     pinned = {"name": "the own hospital", "seed": SEEDS["adler"], "sign": KEYS["adler"].sign.public, "hospital": HOSPITAL}
     pinned |= {"root": ROOT.public, "pin": pin}
@@ -151,6 +152,7 @@ def make_links() -> None:
         addresses=[
             {"name": "link", "kind": "link", "address": links.format_link(token, secret), "token": token, "value": secret},
             {"name": "join", "kind": "join", "address": join, "token": token, "value": ROOT.public},
+            {"name": "restore", "kind": "restore", "address": restore, "token": token, "value": ROOT.public},
             {"name": "whole address", "kind": "join", "address": "https://ward.example" + join, "token": token, "value": ROOT.public},
         ],
         addresses_refused=[

@@ -1,5 +1,6 @@
 /** Protocol `wardline/1`: no DOM, no network, no storage. */
 export * from "./bodies";
+export * from "./deposits";
 export * from "./directory";
 export * from "./encoding";
 export * from "./epochs";

@@ -10,7 +10,7 @@ import { bytes, headerBytes, integer, oneOf, parseJson, object, uuid, type JsonO
 import { hpkeOpen, hpkeSeal, type KemKey } from "./hpke";
 import { hkdf, openOnce, sealOnce, sign, type SigningKey, verify } from "./keys";
 
-const FRAGMENT = /^.*#\/(link|join|recover)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
+const FRAGMENT = /^.*#\/(link|join|recover|restore)\/([A-Za-z0-9_-]{1,128})\.([A-Za-z0-9_-]+)$/s;
 
 const SETUP = /^.*#\/setup\/([A-Za-z0-9_-]{1,128})$/s;
 
@@ -24,7 +24,7 @@ export interface LinkPayload {
 }
 
 export interface LinkFragment {
-  kind: "link" | "join" | "recover";
+  kind: "link" | "join" | "recover" | "restore";
   token: string;
   /** The link's secret, or the root public key of the inviting hospital. */
   value: Bytes;
@@ -61,6 +61,10 @@ export function formatInvitation(token: string, root: Bytes): string {
 
 export function formatRecovery(token: string, root: Bytes): string {
   return `/#/recover/${token}.${b64u(root)}`;
+}
+
+export function formatRestoration(token: string, root: Bytes): string {
+  return `/#/restore/${token}.${b64u(root)}`;
 }
 
 function linkInfo(token: string): Bytes {

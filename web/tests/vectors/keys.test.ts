@@ -127,7 +127,7 @@ describe("links", () => {
   test.each(vectors<Record<string, unknown>>("links", "claims"))("claim: $name", async (v) => expect(plain(await openFor(v))).toEqual(v["payload"]));
   test.each(vectors("links", "claims_refused"))("claim refused: $name", async (v) => expect(await refusal(() => openFor(v))).toBe(v.error));
   test.each(vectors("links", "addresses"))("address: $name", (v) => {
-    const { token, value } = parseLinkOf(v["kind"] as "link" | "join", v["address"] ?? "");
+    const { token, value } = parseLinkOf(v["kind"] as "link" | "join" | "restore", v["address"] ?? "");
     expect([token, b64u(value)]).toEqual([v["token"], v["value"]]);
   });
   test.each(vectors("links", "addresses_refused"))("address refused: $name", async (v) => {
