@@ -4,7 +4,7 @@ import type { RequestTemplate, Statistics, StatisticsQuery, StatisticsTotal } fr
 import type { Port } from "../src/features/port";
 import type {
   Alarm, BedRequest, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, EscalationChain, LogView,
-  KeyRenewal, MessageView, PendingMember, Phase, Readable, SessionState, Settings,
+  KeyRenewal, RestorationView, MessageView, PendingMember, Phase, Readable, SessionState, Settings,
 } from "../src/sync/types";
 
 class Cell<T> implements Readable<T> {
@@ -233,6 +233,12 @@ export function inventedWardline(query: URLSearchParams): Port {
     conversations: new Cell(isEmpty ? [] : conversations(side === "registrar" ? "destination" : side)), requests: requestsCell, board: boardCell, duty,
     pendingMembers: new Cell<PendingMember[]>(side === "registrar" ? [{ person: "p-new", name: "Amir Haddad", title: "Dr.", profession: "physician", speciality: "cardiology", unit: "ITS 1", fingerprint: FINGERPRINT, account: null, isRenewal: false }] : []),
     devices: new Cell<DeviceInfo[]>([{ id: "d1", label: "iPhone, Safari", created_at: minutesAgo(90_000), isThis: true }, { id: "d2", label: "Windows, Edge", created_at: minutesAgo(9_000), last_seen_at: minutesAgo(3_000), isThis: false }]),
+    restorations: new Cell<RestorationView[]>([]), askOfficers: async () => async () => "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1",
+    deposits: async () => ({
+      standing: async () => ({ state: "off", officers: [], made_at: null, uses: [] }), wantAgain: async () => ({ state: "kept", officers: [], made_at: null, uses: [] }),
+      decline: async () => ({ state: "declined", officers: [], made_at: null, uses: [] }), overview: async () => ({ officers: [], away: [], proposals: [] }),
+      keep: done, look: done, approve: done, end: done, propose: done, confirm: done, withdraw: done, start: async () => ({ address: location.origin, expiresAt: inMinutes(1440) }),
+    }),
     keyRenewal: new Cell<KeyRenewal | null>(query.has("renewal") ? { stage: query.get("renewal") as KeyRenewal["stage"], fingerprint: FINGERPRINT } : null),
     renewal: async () => ({ prepare: async () => "7K2QM-9XW4T-BH5RD-3NZ8P-FVJ6C1", offer: done, open: done, look: done, settle: done, dismiss: () => undefined }),
     messages: (conversation) => new Cell(isEmpty ? [] : messages(conversation, me)),

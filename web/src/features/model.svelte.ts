@@ -1,7 +1,7 @@
 /** What the screens read: the stores of `sync` as one piece of state, and the questions several screens ask of it. */
 import type {
   BedRequest, BoardHospital, Candidate, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, DutyRole, Hospital, KeyRenewal, MessageView, PendingMember,
-  Person, Readable, SessionState,
+  Person, Readable, RestorationView, SessionState,
 } from "../sync/types";
 import type { RequestTemplate } from "../sync/numbers";
 import { m } from "../paraglide/messages";
@@ -26,6 +26,7 @@ class Model {
   templates = $state.raw<RequestTemplate[]>([]);
   pendingMembers = $state.raw<PendingMember[]>([]);
   devices = $state.raw<DeviceInfo[]>([]);
+  restorations = $state.raw<RestorationView[]>([]);
   keyRenewal = $state.raw<KeyRenewal | null>(null);
 
   readonly people = $derived(new Map<string, Person>(this.directory.people.map((each) => [each.id, each])));
@@ -55,6 +56,7 @@ export function usePort(port: Port): () => void {
     follow(port.templates, (value) => { model.templates = value; }),
     follow(port.pendingMembers, (value) => { model.pendingMembers = value; }),
     follow(port.keyRenewal, (value) => { model.keyRenewal = value; }),
+    follow(port.restorations, (value) => { model.restorations = value; }),
     follow(port.devices, (value) => { model.devices = value; }),
   ];
   return () => ends.forEach((end) => end());

@@ -9,15 +9,17 @@ import type { Founder, Founding } from "../sync/founding";
 import type { OfferedLink } from "../sync/linking";
 import type { House } from "../sync/house";
 import type { Registry } from "../sync/registry";
+import type { Deposits } from "../sync/deposits";
 import type { Renewal } from "../sync/renewal";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
 import type { SignIns } from "../sync/sign-ins";
+import type { OfficersAsked } from "../sync/restoring";
 import type { SsoPurpose } from "../sync/sso";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, EscalationChain, FigureHistory,
-  FigureReport, Invitee, KeyRenewal, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RevocationReason, SessionState, Settings,
+  FigureReport, Invitee, KeyRenewal, MessageView, NewRequest, OverrideReason, PendingMember, Priority, Readable, ReceiptView, RestorationView, RevocationReason, SessionState, Settings,
   SingleBed,
 } from "../sync/types";
 
@@ -46,6 +48,7 @@ export interface Port {
   readonly pendingMembers: Readable<PendingMember[]>;
   readonly devices: Readable<DeviceInfo[]>;
   readonly keyRenewal: Readable<KeyRenewal | null>;
+  readonly restorations: Readable<RestorationView[]>;
   /** Milliseconds from the clock here to the server's. */
   readonly clockSkew: number;
   messages(conversation: string): Readable<MessageView[]>;
@@ -63,6 +66,8 @@ export interface Port {
   unlock(): Promise<unknown>;
   /** On a device that is nobody's: a registrar's link and the printed code. Returns the next code. */
   recoverBy(address: string, code: string, label: string): Promise<string>;
+  /** On a device that is nobody's: two recovery officers hear its digits; what is returned makes the passkey and gives the next code. */
+  askOfficers(address: string, label: string, show: (asked: OfficersAsked) => void, signal: AbortSignal): Promise<() => Promise<string>>;
   recover(code: string): Promise<unknown>;
   /** For what this page came back from the hospital's own sign-in service; `comeBack` takes it, once. */
   readonly returnedFor: SsoPurpose | null;
@@ -118,6 +123,7 @@ export interface Port {
   dismissAboutMe(): Promise<unknown>;
   takeDuty(role: string, until?: string): Promise<unknown>;
   handOver(role: string, person: string, until?: string): Promise<unknown>;
+  deposits(): Promise<Pick<Deposits, keyof Deposits>>;
   renewal(): Promise<Pick<Renewal, keyof Renewal>>;
   roles(): Promise<Pick<Roles, keyof Roles>>;
   loadChain(role: string): Promise<EscalationChain>;

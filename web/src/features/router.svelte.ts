@@ -1,7 +1,7 @@
 /**
  * Addresses: `#/...`, ids only, never a name. Back always goes back inside the app and, on a page opened from a push, to Home.
  *
- * Invariant: the secret of a join, link, recovery or set-up address is taken out of the address bar and the history as soon as it has been read.
+ * Invariant: the secret of a join, link, recovery, restoring or set-up address is taken out of the address bar and the history as soon as it has been read.
  */
 export const route = $state({ path: "/", parts: [] as string[] });
 
@@ -36,8 +36,8 @@ export function back(): void {
   else replace("/");
 }
 
-/** The whole `/#/join/...`, `/#/link/...`, `/#/recover/...` or `/#/setup/...` address, read once: it is taken out of the address bar and the history. Empty if there is none. */
-export function takeAddress(kind: "join" | "link" | "recover" | "setup"): string {
+/** The whole `/#/join/...`, `/#/link/...`, `/#/recover/...`, `/#/restore/...` or `/#/setup/...` address, read once: it is taken out of the address bar and the history. Empty if there is none. */
+export function takeAddress(kind: "join" | "link" | "recover" | "restore" | "setup"): string {
   const value = route.parts[1];
   if (!value) return "";
   replace(`/${kind}`);

@@ -40,7 +40,7 @@ const BASE = "/api/v1";
 // What is not under it: the public side of the audit logs.
 const ELSEWHERE = ["/api/", "/audit/logs/"];
 // A refusal here is about somebody's link or invitation, not about this device: a stranger's link must not empty it.
-const STRANGERS = ["/enrolment", "/device-links/look", "/device-links/claim", "/device-links/wait", "/passkeys/", "/invitations/look", "/recoveries/open", "/sso/"];
+const STRANGERS = ["/enrolment", "/device-links/look", "/device-links/claim", "/device-links/wait", "/passkeys/", "/invitations/look", "/recoveries/open", "/restorations/look", "/restorations/ask", "/restorations/wait", "/sso/"];
 const TIMEOUT_MS = 30_000;
 // A chunk of 1 MiB at 50 kbit/s; slower than that, a fresh connection is worth a try.
 const BYTES_TIMEOUT_MS = 180_000;

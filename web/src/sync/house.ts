@@ -5,10 +5,11 @@
  * statement, made of the printed code, and is told to nobody.
  */
 import {
-  b64u, type Bytes, equal, fingerprint, formatInvitation, makeStatement, parseRecoveryCode, ProtocolError, rootFingerprint, rootKey, timestamp, unb64u,
+  b64u, type Bytes, equal, fingerprint, formatInvitation, makeStatement, ProtocolError, rootFingerprint, timestamp, unb64u,
 } from "../crypto";
 import { ApiError } from "./api";
 import type { Ground } from "./epochs";
+import { stateByRoot } from "./stating";
 import type { Invitee } from "./types";
 import type { Results } from "./wire";
 
@@ -119,13 +120,8 @@ export class House {
   }
 
   async #stateOffice(path: string, person: string, sign: Bytes | null, typed: string): Promise<void> {
-    const { ring, trust } = this.#ground;
-    const root = await rootKey(codeOf(typed));
-    if (!equal(root.publicKey, this.#root)) throw new ApiError(400, { code: "root.wrong_code", detail: "" });
-    await trust.refresh();
-    const prev = trust.directory.latest("registrar", person)?.digest ?? null;
-    const draft = { kind: "registrar" as const, hospital: ring.hospital, subject: person, body: { sign }, by: ring.hospital, at: timestamp(), prev };
-    await trust.state(path, await makeStatement(draft, root));
+    const { trust } = this.#ground;
+    await stateByRoot(this.#ground, this.#root, typed, path, "registrar", person, { sign });
     await trust.refresh();
   }
 
@@ -156,13 +152,4 @@ export class House {
 
 async function encoded(file: Blob): Promise<string> {
   return b64u(new Uint8Array(await file.arrayBuffer()));
-}
-
-function codeOf(typed: string): Bytes {
-  try {
-    return parseRecoveryCode(typed);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    throw new ApiError(400, { code: "root.wrong_code", detail: "" });
-  }
 }

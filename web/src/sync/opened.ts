@@ -28,7 +28,7 @@ import { Shifts } from "./shifts";
 import { SignIns } from "./sign-ins";
 import { Trust } from "./trust";
 import { Value } from "./observable";
-import type { KeyRenewal, MessageView } from "./types";
+import type { KeyRenewal, MessageView, RestorationView } from "./types";
 import { Vouching } from "./vouching";
 import type { MessageWire } from "./wire";
 
@@ -59,8 +59,13 @@ export class OpenedSession {
   readonly roles = loadedOnce(async () => new (await import("./roles")).Roles(this.ground));
   /** The renewal of the own key after a lost device; loaded for whom that concerns. */
   readonly renewal = loadedOnce(async () => new (await import("./renewal")).Renewal(this.ground, this.renewing, () => this.#renewed()));
+  readonly restorations = new Value<RestorationView[]>([]);
+  readonly #root: Bytes;
+  /** The hospital's recovery officers; loaded where it names any, and for who is about to. */
+  readonly deposits = loadedOnce(async () => new (await import("./deposits")).Deposits(this.ground, this.#root, this.restorations));
 
   constructor(api: Api, store: LocalStore, ring: Keyring, account: AccountRow, onSignedOut: () => void) {
+    this.#root = rootOf(account);
     const trust = new Trust(api, store, new Map(account.pins), ring);
     this.ground = { api, store, ring, trust };
     const epochs = new Epochs(this.ground);
@@ -72,14 +77,14 @@ export class OpenedSession {
     const now = () => Date.now() + this.inbox.clockSkew;
     this.board = new Board(this.ground, now);
     this.requests = new Requests(this.ground, epochs, this.sending, outbox, rolesHeld, this.board, now);
-    this.office = new Office(this.ground, rootOf(account), () => this.conversations.allChanged());
+    this.office = new Office(this.ground, this.#root, () => this.conversations.allChanged());
     this.#shifts = new Shifts(this.office.duty, now, () => this.#changeShift(now()));
     this.vouching = new Vouching(this.ground);
     this.numbers = new Numbers(this.ground);
     this.audit = new Audit(api, ring.hospital);
     this.signIns = new SignIns(api);
     this.registry = new Registry(api);
-    this.house = new House(this.ground, rootOf(account));
+    this.house = new House(this.ground, this.#root);
     this.rosters = new Rosters(api);
     this.emergencies = new Emergencies(api, this.inbox);
     this.outbox = new Outbox(api, store, {
@@ -135,6 +140,13 @@ export class OpenedSession {
     await this.ground.trust.refresh();
     this.#directoryAt = Date.now();
     this.#watchKey();
+    this.#watchDeposit();
+  }
+
+  #watchDeposit(): void {
+    const { trust, ring } = this.ground;
+    const isNamed = trust.directory.latest("recovery", ring.hospital) !== null;
+    if (isNamed) this.deposits().then((deposits) => deposits.keep()).catch(onlyHousekeeping);
   }
 
   #watchKey(): void {
@@ -188,6 +200,8 @@ export class OpenedSession {
         return this.board.heard(String(event["hospital"]));
       case "devices":
         return Promise.all([this.office.refreshDevices(), this.refreshDirectory()]);
+      case "restorations":
+        return this.deposits().then((deposits) => deposits.look());
       case "duty":
         await Promise.all([this.office.refreshDuty(), this.refreshDirectory()]);
         this.#keepHouse();

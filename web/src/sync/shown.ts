@@ -7,7 +7,7 @@ import type { RequestTemplate } from "./numbers";
 import { Value } from "./observable";
 import type { OpenedSession } from "./opened";
 import type {
-  BedRequest, BoardHospital, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, KeyRenewal, PendingMember, Readable, SessionState,
+  BedRequest, BoardHospital, Connection, ConversationView, DeviceInfo, DirectoryView, Duty, KeyRenewal, PendingMember, Readable, RestorationView, SessionState,
 } from "./types";
 import { EMPTY_DIRECTORY } from "./types";
 
@@ -29,6 +29,7 @@ export class Shown {
   readonly templates = new Value<RequestTemplate[]>([]);
   readonly pendingMembers = new Value<PendingMember[]>([]);
   readonly devices = new Value<DeviceInfo[]>([]);
+  readonly restorations = new Value<RestorationView[]>([]);
   readonly keyRenewal = new Value<KeyRenewal | null>(null);
 
   /** Shows an opened session; returns what ends that. */
@@ -45,6 +46,7 @@ export class Shown {
       forward(opened.vouching.pending, this.pendingMembers),
       forward(opened.office.devices, this.devices),
       forward(opened.renewing, this.keyRenewal),
+      forward(opened.restorations, this.restorations),
       forward(opened.ground.trust.view, this.directory),
       opened.office.duty.subscribe(() => this.session.update({ rolesOnDuty: opened.office.rolesHeld() })),
     ];
@@ -56,7 +58,7 @@ export class Shown {
     this.boardAt.set(null);
     this.keyRenewal.set(null);
     this.directory.set(EMPTY_DIRECTORY);
-    for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices]) list.set([]);
+    for (const list of [this.conversations, this.requests, this.board, this.duty, this.templates, this.pendingMembers, this.devices, this.restorations]) list.set([]);
   }
 }
 

@@ -440,6 +440,34 @@ export interface PendingMember {
  */
 export interface KeyRenewal { stage: "due" | "office" | "waiting" | "elsewhere" | "signed" | "done"; fingerprint: string | null }
 
+/** The own deposit for the hospital's recovery officers. `off`: nobody is named; `officer`: the person is one; `due`: this device is about to make it. */
+export interface DepositStanding {
+  state: "off" | "officer" | "declined" | "due" | "kept";
+  officers: string[];
+  made_at: string | null;
+  /** Each attempt to get this person's key back, newest first; `end_reason` is empty while it runs. */
+  uses: { started_at: string; ended_at: string | null; end_reason: string }[];
+}
+
+/** `away`: has left, or has another key than the one that was named. */
+export interface OfficersOverview { officers: string[]; away: string[]; proposals: OfficersProposal[] }
+/** Nobody in `officers`: the hospital's recovery is to end. */
+export interface OfficersProposal { id: string; officers: string[]; proposed_by: string; expires_at: string }
+
+/** An attempt under way to get somebody's key back. `fingerprint`: of the new device, once there is one. */
+export interface RestorationView {
+  id: string;
+  person: string;
+  startedBy: string;
+  expiresAt: string;
+  approvals: number;
+  isMine: boolean;
+  isOfficer: boolean;
+  hasApproved: boolean;
+  mayApprove: boolean;
+  fingerprint: string | null;
+}
+
 /** Who is invited, and as what: what a registrar verifies. */
 export interface Invitee { name: string; title: string; profession: string; speciality: string; unit: string }
 
@@ -451,6 +479,8 @@ export interface DeviceInfo {
   revoked_at?: string | null;
   /** It became a device by the printed recovery code. */
   is_recovered?: boolean;
+  /** It became a device by two recovery officers. */
+  is_restored?: boolean;
   /** It became a device by a synced passkey alone. */
   is_by_passkey?: boolean;
   isThis: boolean;

@@ -19,6 +19,8 @@ import type { Address } from "./office";
 import type { OpenedSession } from "./opened";
 import { enablePush } from "./push";
 import type { Registry } from "./registry";
+import type { Deposits } from "./deposits";
+import type { OfficersAsked } from "./restoring";
 import type { Renewal } from "./renewal";
 import type { Rosters } from "./rosters";
 import type { ActDetails } from "./requests";
@@ -30,7 +32,7 @@ import { type SsoFinished, type SsoPurpose, takeReturn } from "./sso";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
   EscalationChain, FigureHistory, FigureReport, Invitee, KeyRenewal, MessageView, NewRequest, OverrideReason, PendingMember, Readable, ReceiptView,
-  SessionState, Settings, SingleBed,
+  RestorationView, SessionState, Settings, SingleBed,
 } from "./types";
 
 type Refreshable = "board" | "duty" | "templates" | "requests" | "pendingMembers" | "devices" | "directory";
@@ -56,6 +58,8 @@ export class Wardline {
   readonly pendingMembers: Readable<PendingMember[]> = this.#shown.pendingMembers;
   readonly devices: Readable<DeviceInfo[]> = this.#shown.devices;
   readonly keyRenewal: Readable<KeyRenewal | null> = this.#shown.keyRenewal;
+
+  readonly restorations: Readable<RestorationView[]> = this.#shown.restorations;
 
   // --- getting in
 
@@ -90,6 +94,11 @@ export class Wardline {
 
   async recoverBy(address: string, code: string, label: string): Promise<string> {
     return this.#entrance.recoverBy(address, code, label);
+  }
+
+  /** Resolves once two recovery officers have agreed; what is returned makes the passkey and gives the next recovery code. */
+  async askOfficers(address: string, label: string, show: (asked: OfficersAsked) => void, signal: AbortSignal): Promise<() => Promise<string>> {
+    return this.#entrance.askOfficers(address, label, show, signal);
   }
 
   async unlock(): Promise<void> {
@@ -331,6 +340,11 @@ export class Wardline {
   /** The next generation of the own key, after a lost device; its code is loaded when it is asked for. */
   async renewal(): Promise<Renewal> {
     return this.#in.renewal();
+  }
+
+  /** The hospital's recovery officers and the own deposit; its code is loaded when it is asked for. */
+  async deposits(): Promise<Deposits> {
+    return this.#in.deposits();
   }
 
   async loadChain(role: string): Promise<EscalationChain> {

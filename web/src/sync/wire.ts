@@ -82,6 +82,18 @@ export interface PendingMemberWire {
 export interface OfferedKeyWire { person: string; generation: number; keys: { kem: string; sign: string }; profile: string; offered_at: string }
 
 /** How far the renewal of the own key is; `device` made what waits. */
+export interface RestorationWire {
+  id: string;
+  person: string;
+  started_by: string;
+  expires_at: string;
+  ask: string | null;
+  approved_by: string[];
+  /** For officers alone: the deposit's header, and the share sealed to this one. */
+  deposit: string | null;
+  sealed: string | null;
+}
+
 export interface KeyStandingWire { generation: number; due_since: string | null; state: "none" | "waiting" | "outdated"; device: string | null }
 
 export interface ConversationWire {
