@@ -73,7 +73,7 @@ def start(*, actor: Actor, person_id: UUID, token: str) -> Restoration:
     except IntegrityError as error:
         raise Conflict("restoration.open", "A recovery of this person is under way. End it first.") from error
     record(event=Event("identity.start_restoration", actor.agent(), [actor.hospital_id], subjects={"person": membership.person.pseudonym}))
-    tell(made, named.people if named else [])
+    tell(made)
     return made
 
 
@@ -105,8 +105,7 @@ def ask(*, token: str, header: bytes) -> Restoration:
     found.save(update_fields=["ask", "asked_at"])
     subjects = {"person": found.person.pseudonym, "device": asked.device}
     record(event=Event("identity.ask_restoration", None, [found.hospital_id], subjects=subjects, digest=asked.digest))
-    named = named_of(found.hospital_id)
-    tell(found, named.people if named else [])
+    tell(found)
     return found
 
 
@@ -166,7 +165,7 @@ def approve(*, actor: Actor, restoration_id: UUID, sealed: bytes, signature: byt
     subjects = {"person": found.person.pseudonym, "device": parse_ask(bytes(found.ask)).device}
     event = Event("identity.approve_restoration", actor.agent(), [actor.hospital_id], subjects=subjects, digest=sha256(sealed).digest())
     record(event=event)
-    tell(found, named.people if named else [])
+    tell(found)
     return found
 
 
@@ -180,7 +179,6 @@ def end(*, actor: Actor, restoration_id: UUID) -> Restoration:
     ended = end_restorations(found, reason="refused" if may_refuse else "cancelled", agent=actor.agent())
     if not ended:
         raise NotFound()
-    tell(ended[0], named.people if named else [])
     return ended[0]
 
 

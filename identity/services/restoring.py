@@ -15,6 +15,7 @@ from audit.services import record
 from backend.errors import Conflict, Gone
 from backend.realtime import ring_after_commit
 from identity.models import DeviceLink, Restoration, RestorationApproval
+from identity.services.named_officers import named_of
 from wardline_client.protocol.deposits import parse_ask
 
 NEEDED: Final = 2  # of three
@@ -52,9 +53,10 @@ def end_restoration(one: Restoration, *, reason: str) -> None:
     tell(one)
 
 
-def tell(one: Restoration, others: list[UUID] | None = None) -> None:
-    """The person's devices show it; so does whoever may act."""
-    ring_after_commit([one.person_id, *(others or [])], {"t": "restorations"})
+def tell(one: Restoration) -> None:
+    """The person's devices show it, at every step; so do the officers' and those of who started it."""
+    named = named_of(one.hospital_id)
+    ring_after_commit([one.person_id, one.started_by_id, *(named.people if named else [])], {"t": "restorations"})
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ from identity.models import Device, KeyDeposit, Restoration, RestorationApproval
 from identity.services.restoring import expire_restorations
 from tests.client.conftest import browser
 from tests.client.lying import Liar
-from wardline_client import deposits, officers
+from wardline_client import deposits, officers, renewal
 from wardline_client.account import Account
 from wardline_client.authenticator import SoftwareAuthenticator
 from wardline_client.deposits import Asked
@@ -143,6 +143,30 @@ def test_other_officers_end_the_deposit_and_the_attempt_under_way(mitte, second,
         finish(new)
     assert code_of(over) == "restoration.over"
     assert kept.keep_deposit() == "kept"
+
+
+def test_a_renewed_key_ends_the_deposit_and_is_deposited_anew(mitte, kept, trio):
+    thief = Account.claim(browser(), kept.make_device_link())
+    new = asked(mitte, kept)
+    kept.session.book.refresh()
+    kept.revoke_device(thief.session.keyring.device, "lost")
+    kept.offer_renewal()
+    (waiting,) = renewal.waiting(mitte.registrar.session)
+    renewal.approve(mitte.registrar.session, waiting)
+    kept.sign_in()
+
+    with pytest.raises(ApiError) as over:
+        finish(new)
+    assert (code_of(over), over.value.extra["reason"]) == ("restoration.over", "superseded")
+    assert not KeyDeposit.objects.filter(person=kept.person).exists()
+    assert kept.keep_deposit() == "kept"
+    assert KeyDeposit.objects.get(person=kept.person).generation == 2
+    again = asked(mitte, kept)
+    approve(trio[1], again)
+    approve(trio[2], again)
+    back = finish(again)
+    assert back is not None
+    assert back.keyring.seeds == kept.session.keyring.seeds
 
 
 # what a lying service does

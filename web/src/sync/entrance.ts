@@ -11,7 +11,7 @@ import { type Enrolled, join, recoverBy } from "./enrolment";
 import { forgetShell } from "./forgetting";
 import { found, type Founder, type Founding } from "./founding";
 import { watchIdle } from "./idle";
-import { askOfficers, type OfficersAsked } from "./restoring";
+import type { OfficersAsked } from "./restoring";
 import { generationsOf, Keyring } from "./keyring";
 import { answerLink } from "./linking";
 import { onlyApi, OpenedSession } from "./opened";
@@ -80,6 +80,7 @@ export class Entrance {
 
   /** Resolves once two officers have agreed; what is returned makes the passkey and gives the next recovery code. */
   async askOfficers(address: string, label: string, show: (asked: OfficersAsked) => void, signal: AbortSignal): Promise<() => Promise<string>> {
+    const { askOfficers } = await import("./restoring");
     const finish = await askOfficers(this.#api, address, label, show, signal);
     return async () => {
       const enrolled = await finish();
