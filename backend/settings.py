@@ -182,6 +182,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-restorations": {"task": "identity.tasks.expire_restorations", "schedule": 60.0, "options": {"expires": 120}},
     "forget-messages": {"task": "integration.tasks.forget_messages", "schedule": crontab(hour=3, minute=29), "options": {"expires": 3600}},
     "deliver-pushes": {"task": "messaging.tasks.deliver_pushes", "schedule": 2.0, "options": {"expires": 10}},
+    "deliver-notices": {"task": "integration.tasks.deliver_notices", "schedule": 2.0, "options": {"expires": 10}},
 }
 
 USE_TZ = True

@@ -1,4 +1,4 @@
-"""Calls to a hospital's identity provider.
+"""Calls to a hospital's own servers: its identity provider, its keys, its webhooks.
 
 Invariant: an address that a registrar typed leads nowhere else than to an https server on a public address or in a network that the
 operator lists (``OIDC_NETWORKS``): the name is resolved once, judged, and that very address is connected to, so that a name which changes
@@ -38,8 +38,10 @@ class Answer(NamedTuple):
         return found if isinstance(found, dict) else {}
 
 
-def call(method: str, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """One call, no second try.
+def call(
+    method: str, url: str, *, form: Mapping[str, str] | None = None, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """One call, no second try, with a ``form`` or a ``body``.
 
     Raises:
         Invalid: ``sso.address_refused``: not https, or somewhere this service does not go.
@@ -52,7 +54,7 @@ def call(method: str, url: str, *, form: Mapping[str, str] | None = None, header
         sent = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         with (
             httpx.Client(verify=_trust(settings.OIDC_CA_FILE), trust_env=False, follow_redirects=False, timeout=SECONDS) as client,
-            client.stream(method, target, data=form, headers=sent, extensions={"sni_hostname": parts.hostname}) as response,
+            client.stream(method, target, data=form, content=body, headers=sent, extensions={"sni_hostname": parts.hostname}) as response,
         ):
             return Answer(response.status_code, _bounded(response))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

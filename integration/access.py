@@ -11,11 +11,11 @@ from django.db.models.functions import Coalesce
 from backend.errors import Invalid, NotFound
 from beds.access import candidates_of, hospitals_on_board
 from beds.access import requests_of as requests_of
-from beds.models import Bed, Candidate, Capacity, FigureReport
+from beds.models import Alarm, Bed, Candidate, Capacity, FigureReport
 from identity.actors import Actor
 from identity.models import DutyRole, Holder, Hospital, Unit
 from integration.actors import ClientActor
-from integration.models import Client, Feed, FeedWard
+from integration.models import Client, Feed, FeedWard, Webhook
 from integration.senders import Sender
 
 
@@ -29,6 +29,23 @@ def own_client(actor: Actor, client_id: UUID) -> Client:
     if found is None:
         raise NotFound
     return found
+
+
+def own_webhooks(actor: Actor) -> QuerySet[Webhook]:
+    return Webhook.objects.filter(hospital=actor.hospital_id)
+
+
+def own_webhook(actor: Actor, webhook_id: UUID) -> Webhook:
+    """One of the actor's hospital that is not ended, locked. Raises: NotFound."""
+    found = own_webhooks(actor).select_for_update().filter(pk=webhook_id, ended_at=None).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def alarms_at(hospital_id: UUID) -> QuerySet[Alarm]:
+    """What the clock called the hospital's duty roles to; not the asking itself."""
+    return Alarm.objects.filter(role__hospital=hospital_id, position__gte=1)
 
 
 def client_named(client_id: UUID) -> Client | None:

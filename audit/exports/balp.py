@@ -69,7 +69,7 @@ _ACTIONS = {
         identity.read_sign_ins identity.read_sso_accounts
         identity.read_invitations identity.read_partners identity.read_registrars identity.read_renewals
         identity.read_officers identity.read_restorations
-        integration.read_clients integration.search_resources""",
+        integration.read_clients integration.read_webhooks integration.search_resources""",
     Pattern.CREATE: """
         audit.ask_export audit.review
         beds.ask_next beds.begin_conversation beds.open_figure beds.request
@@ -79,7 +79,7 @@ _ACTIONS = {
         identity.link_device identity.propose_registrar identity.offer_renewal
         identity.ask_restoration identity.make_deposit identity.propose_officers identity.restore identity.start_restoration
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
-        integration.add_client integration.add_feed
+        integration.add_client integration.add_feed integration.add_webhook
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
     Pattern.UPDATE: """
@@ -92,7 +92,8 @@ _ACTIONS = {
         identity.claim_link identity.close_role identity.end_duty identity.hand_over_duty identity.import_roster identity.refuse_link
         identity.configure_sso identity.renew_key identity.suspend_by_sso identity.take_duty
         identity.agree_registrar identity.confirm_registrar identity.withdraw_proposal
-        beds.part integration.change_client integration.map_feed integration.refuse_message integration.take_message
+        beds.part integration.change_client integration.change_webhook integration.halt_webhook integration.map_feed
+        integration.refuse_message integration.renew_webhook_secret integration.take_message
         messaging.close_conversations identity.approve_restoration identity.cancel_restoration identity.confirm_officers
         identity.expire_restoration identity.refuse_restoration identity.supersede_restoration identity.withdraw_officers
         messaging.acknowledge messaging.admit messaging.complete_attachment messaging.deliver""",
@@ -100,13 +101,13 @@ _ACTIONS = {
         audit.delete_export audit.expire_export beds.delete_template
         identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_deposit identity.withdraw_invitation
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
-        integration.end_feed integration.revoke_client messaging.end_push privacy.erased""",
+        integration.end_feed integration.end_webhook integration.revoke_client messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in integration.issue_token integration.refuse_token",
     Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.log_out_by_sso identity.sign_out",
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",
     Pattern.OPERATION: """
         api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate
-        identity.check_invitations identity.check_leavers identity.rehearse_roster identity.warn_gap
+        identity.check_invitations identity.check_leavers identity.rehearse_roster identity.warn_gap integration.notify integration.try_webhook
         messaging.break_glass messaging.end_break_glass messaging.refused""",
 }
 PATTERNS = {action: pattern for pattern, actions in _ACTIONS.items() for action in actions.split()}

@@ -25,6 +25,7 @@ from tests.cast import Night
 from tests.identity.browser import Browser, new_token
 from tests.identity.restoring import Trio
 from tests.identity.test_registrars import proposed
+from tests.integration.receiver import webhook_of
 from tests.integration.software import Software
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_emergency import broken
@@ -180,6 +181,11 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     V1 + "integration-clients": {"GET": REGISTRARS},
     V1 + "integration-clients/<uuid:client>": {"PUT": REGISTRARS},
     V1 + "integration-clients/<uuid:client>/revoke": {"POST": REGISTRARS},
+    V1 + "webhooks": {"GET": REGISTRARS},
+    V1 + "webhooks/<uuid:webhook>": {"PUT": REGISTRARS},
+    V1 + "webhooks/<uuid:webhook>/secret": {"POST": REGISTRARS},
+    V1 + "webhooks/<uuid:webhook>/try": {"POST": REGISTRARS},
+    V1 + "webhooks/<uuid:webhook>/end": {"POST": REGISTRARS},
     V1 + "openapi.json": {"GET": ANYONE},
     "fhir/.well-known/smart-configuration": {"GET": ANYONE},
     "fhir/token": {"POST": ANYONE},
@@ -301,7 +307,7 @@ def furnished(night: Night) -> dict[str, str]:
     things |= {"<uuid:template_id>": template, "<link>": link, "<uuid:emergency_id>": UUID(broken(night, talk))}
     things |= {"<uuid:shift>": shift, "<uuid:pattern>": pattern, "<uuid:sign_in>": sign_in}
     things |= {"<uuid:export>": export, "<uuid:case>": asked.id}
-    things |= {"<uuid:client>": Software(night.kreis.registrar).entered().id}
+    things |= {"<uuid:client>": Software(night.kreis.registrar).entered().id, "<uuid:webhook>": webhook_of(night.kreis.registrar)}
     things |= {"<uuid:hospital>": night.uni.id, "<uuid:proposal>": proposed(night.kreis.registrar, night.conrad)}
     things |= {"<uuid:restoration>": Trio(night).named().deposits().started().asks().id}
     things |= {"<uuid:role>": night.kreis.role.id, "<uuid:person>": night.pending.id, "<uuid:device>": night.adler.device_id}

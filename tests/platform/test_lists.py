@@ -45,6 +45,7 @@ from tests.beds import rows
 from tests.beds.asking import Asked, Ward
 from tests.cast import Building, Night, Someone, new_cookie
 from tests.identity.restoring import Trio
+from tests.integration.receiver import webhook_of
 from tests.integration.software import Software
 from tests.messaging.people import sent, start_talk
 from tests.messaging.test_create_epoch import following, rotate
@@ -145,6 +146,10 @@ class Scene:
     def clients(self) -> None:
         for _ in range(MORE):
             Software(self.registrar).entered()
+
+    def webhooks(self) -> None:
+        for _ in range(MORE):
+            webhook_of(self.registrar)
 
     def leavers(self) -> None:
         """Members who have left, each with a device."""
@@ -341,6 +346,7 @@ LISTS = {
     "duty/{role}/seals": Listed(physician, Scene.former_seals),
     "invitations": Listed(registrar, Scene.invitations),
     "integration-clients": Listed(registrar, Scene.clients),
+    "webhooks": Listed(registrar, Scene.webhooks),
     "members/{person}/devices": Listed(registrar, Scene.people),
     "members/owed-revocations": Listed(registrar, Scene.leavers),
     "members/renewals": Listed(registrar, Scene.renewals),

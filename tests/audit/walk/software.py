@@ -1,11 +1,14 @@
 """The hospital's software: who lets it in, and what it does."""
 
+from uuid import uuid4
+
 from django.utils import timezone
 
 from beds.models import Bed
 from integration.scopes import OFFERED
 from tests.audit.walk import Attempt, Prepare, Scene, row
 from tests.cast import Someone
+from tests.integration.receiver import WEBHOOK, webhook_of
 from tests.integration.software import Software, occupancy, order
 
 
@@ -30,6 +33,40 @@ def change(scene: Scene) -> Attempt:
 def revoke(scene: Scene) -> Attempt:
     software = Software(scene.registrar).entered()
     return lambda: scene.registrar.post(f"integration-clients/{software.id}/revoke")
+
+
+@row("GET webhooks", "integration.read_webhooks: kreis")
+def webhooks(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.get("webhooks")
+
+
+@row("PUT webhooks/{webhook}", "integration.add_webhook: kreis")
+def add_webhook(scene: Scene) -> Attempt:
+    return lambda: scene.registrar.put(f"webhooks/{uuid4()}", WEBHOOK)
+
+
+@row("PUT webhooks/{webhook} change", "integration.change_webhook: kreis")
+def change_webhook(scene: Scene) -> Attempt:
+    known = webhook_of(scene.registrar)
+    return lambda: scene.registrar.put(f"webhooks/{known}", WEBHOOK | {"name": "SMS"})
+
+
+@row("POST webhooks/{webhook}/secret", "integration.renew_webhook_secret: kreis")
+def renew_secret(scene: Scene) -> Attempt:
+    known = webhook_of(scene.registrar)
+    return lambda: scene.registrar.post(f"webhooks/{known}/secret")
+
+
+@row("POST webhooks/{webhook}/try", "integration.try_webhook: kreis")
+def try_webhook(scene: Scene) -> Attempt:
+    known = webhook_of(scene.registrar)
+    return lambda: scene.registrar.post(f"webhooks/{known}/try")
+
+
+@row("POST webhooks/{webhook}/end", "integration.end_webhook: kreis")
+def end_webhook(scene: Scene) -> Attempt:
+    known = webhook_of(scene.registrar)
+    return lambda: scene.registrar.post(f"webhooks/{known}/end")
 
 
 def signed_in(scene: Scene, registrar: Someone | None = None) -> Software:
