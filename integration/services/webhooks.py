@@ -77,11 +77,17 @@ def save_webhook(*, actor: Actor, webhook_id: UUID, draft: Draft) -> tuple[Webho
 
 
 @transaction.atomic
-def renew_secret(*, actor: Actor, webhook_id: UUID) -> Webhook:
-    """Another secret from the next call on; the former signs nothing any more. Raises: NotFound."""
+def renew_secret(*, actor: Actor, webhook_id: UUID, generation: int) -> Webhook:
+    """Another secret, the next one, from the next call on; the former signs nothing any more.
+
+    Raises:
+        NotFound. Conflict: ``webhook.other_generation`` (``generation``, the present one).
+    """
     actor.require_registrar()
     webhook = access.own_webhook(actor, webhook_id)
-    _change(webhook, generation=webhook.generation + 1, **_going_on())
+    if generation != webhook.generation + 1:
+        raise Conflict("webhook.other_generation", "The secret was made anew before. Make the next one.", generation=webhook.generation)
+    _change(webhook, generation=generation, **_going_on())
     _record(actor, "integration.renew_webhook_secret", webhook)
     return webhook
 

@@ -28,6 +28,7 @@ class WebhookSerializer(serializers.Serializer):  # type: ignore[type-arg]
     topic = serializers.CharField()
     name = serializers.CharField()
     endpoint = serializers.CharField()
+    generation = serializers.IntegerField(help_text="Of the secret.")
     created_at = serializers.DateTimeField()
     owed = serializers.IntegerField()
     failing_since = serializers.DateTimeField(allow_null=True)
@@ -44,6 +45,10 @@ class SecretSerializer(WebhookSerializer):
 
     def get_secret(self, webhook: Webhook) -> str:
         return secret_of(webhook.pk, webhook.generation)
+
+
+class GenerationSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    generation = serializers.IntegerField(min_value=2)
 
 
 class WebhooksSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -85,10 +90,11 @@ class WebhookSecretView(APIView):
 
     permission_classes = [IsRegistrar]
 
-    @extend_schema(request=None, responses=SecretSerializer)
-    def post(self, request: ActorRequest, webhook: UUID) -> Response:
-        """Make another secret and show it. Not ``@idempotent``: a secret is not kept in a stored answer; once more is one more."""
-        return Response(SecretSerializer(webhooks.renew_secret(actor=request.actor, webhook_id=webhook)).data)
+    @extend_schema(request=GenerationSerializer, responses=SecretSerializer)
+    def put(self, request: ActorRequest, webhook: UUID) -> Response:
+        """Make the secret of the next generation and show it. Not ``@idempotent``: a secret is not kept in a stored answer."""
+        given = parsed(GenerationSerializer, request.data)
+        return Response(SecretSerializer(webhooks.renew_secret(actor=request.actor, webhook_id=webhook, **given)).data)
 
 
 class TryWebhookView(APIView):
@@ -98,7 +104,7 @@ class TryWebhookView(APIView):
 
     @extend_schema(request=None, responses=TriedSerializer)
     def post(self, request: ActorRequest, webhook: UUID) -> Response:
-        """Call it once now with a ``ping``. Not ``@idempotent``: the receiver is called outside any transaction."""
+        """Call it once now with a ``ping``. Not ``@idempotent``: the receiver is called outside any transaction, and nothing is changed."""
         return Response(TriedSerializer(webhooks.try_webhook(actor=request.actor, webhook_id=webhook)).data)
 
 

@@ -126,7 +126,9 @@ def test_nothing_but_ids_and_codes_leaves(night: Night, pager: Receiver, paged: 
 def test_another_secret_opens_nothing_and_a_new_one_signs_from_the_next_call_on(
     night: Night, pager: Receiver, paged: Any, raised: Raise
 ) -> None:
-    renewed = night.uni.registrar.post(f"webhooks/{paged.id}/secret", {}).json()["secret"]
+    url = f"webhooks/{paged.id}/secret"
+    renewed = night.uni.registrar.put(url, {"generation": 2}).json()["secret"]
+    assert code(night.uni.registrar.put(url, {"generation": 2})) == (409, "webhook.other_generation")
     raised()
     owe_notices()
     send_notices()
@@ -320,8 +322,9 @@ def test_loopback_and_plain_http_are_of_the_demo_alone(night: Night, pager: Rece
 
 def test_it_is_for_registrars_of_its_own_hospital(night: Night, pager: Receiver, paged: Any) -> None:
     for actor, status in ((night.brandt, 403), (night.kreis.registrar, 404)):
-        for call in ("secret", "try", "end"):
+        for call in ("try", "end"):
             assert actor.post(f"webhooks/{paged.id}/{call}", {}).status_code == status
+        assert actor.put(f"webhooks/{paged.id}/secret", {"generation": 2}).status_code == status
         assert hook(night, pager.url, by=actor, id=paged.id).status_code == status
     assert night.kreis.registrar.get("webhooks").json()["results"] == []
     assert pager.taken == []

@@ -51,10 +51,10 @@ def change_webhook(scene: Scene) -> Attempt:
     return lambda: scene.registrar.put(f"webhooks/{known}", WEBHOOK | {"name": "SMS"})
 
 
-@row("POST webhooks/{webhook}/secret", "integration.renew_webhook_secret: kreis")
+@row("PUT webhooks/{webhook}/secret", "integration.renew_webhook_secret: kreis")
 def renew_secret(scene: Scene) -> Attempt:
     known = webhook_of(scene.registrar)
-    return lambda: scene.registrar.post(f"webhooks/{known}/secret")
+    return lambda: scene.registrar.put(f"webhooks/{known}/secret", {"generation": 2})
 
 
 @row("POST webhooks/{webhook}/try", "integration.try_webhook: kreis")
