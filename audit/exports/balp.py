@@ -107,7 +107,8 @@ _ACTIONS = {
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",
     Pattern.OPERATION: """
         api.refused audit.republish beds.alarm_failed beds.alarm_reached beds.escalate
-        identity.check_invitations identity.check_leavers identity.rehearse_roster identity.warn_gap integration.notify integration.try_webhook
+        identity.check_invitations identity.check_leavers identity.rehearse_roster identity.warn_gap
+        integration.notify integration.try_webhook
         messaging.break_glass messaging.end_break_glass messaging.refused""",
 }
 PATTERNS = {action: pattern for pattern, actions in _ACTIONS.items() for action in actions.split()}
