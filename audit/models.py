@@ -148,7 +148,7 @@ class Export(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     log = models.UUIDField()
     hospital = models.UUIDField()
-    asked_by = models.UUIDField()  # the person's id: it decides who may fetch it
+    asked_by = models.UUIDField()  # the id of the person or of the software: it decides who may fetch it
     format = models.CharField(max_length=8, choices=Format)
     wanted = models.JSONField(default=dict)
     zone = models.CharField(max_length=64)

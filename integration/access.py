@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from audit.models import Export, Log
 from backend.errors import Invalid, NotFound
 from beds.access import candidates_of, hospitals_on_board
 from beds.access import requests_of as requests_of
@@ -120,6 +121,20 @@ def ward_named(feed: Feed, point_of_care: str) -> FeedWard | None:
 def bed_labelled(feed: Feed, unit_id: UUID, label: str) -> Bed | None:
     """Of the feed's hospital, whatever its map says."""
     return Bed.objects.filter(unit=unit_id, unit__hospital=feed.hospital_id, unit__closed_at=None, label=label).first()
+
+
+def log_of(actor: ClientActor) -> Log | None:
+    """Of the hospital; there is none before anything has happened in it."""
+    return Log.objects.filter(hospital=actor.hospital_id).first()
+
+
+def export_of(actor: ClientActor, export_id: UUID) -> Export:
+    """One that this client asked for, as long as it is there. Raises: NotFound."""
+    own = Export.objects.filter(hospital=actor.hospital_id, asked_by=actor.client_id).exclude(state=Export.State.GONE)
+    found = own.filter(pk=export_id).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def tasks_of(actor: ClientActor) -> QuerySet[Candidate]:

@@ -9,11 +9,12 @@ from typing import Final
 from integration.assertions import audience
 from integration.resources import Resource, base
 from integration.scopes import OFFERED
-from integration.searching import SEARCHED
+from integration.searching import INCLUDED, SEARCHED
 
 SINCE: Final = "2026-11-29"  # of the last change of what is said here
 INTERACTIONS: Final = {"c": "create", "r": "read", "u": "update", "s": "search-type"}
 CONDITIONAL: Final = frozenset({"ServiceRequest"})  # If-None-Exist
+EXPORT: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
 _OAUTH: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
@@ -27,7 +28,14 @@ def capability_statement() -> Resource:
         "implementation": {"description": "Wardline", "url": base()},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "rest": [{"mode": "server", "security": _security(), "resource": [_resource(kind) for kind in OFFERED]}],
+        "rest": [
+            {
+                "mode": "server",
+                "security": _security(),
+                "resource": [_resource(kind) for kind in OFFERED],
+                "operation": [{"name": "export", "definition": EXPORT}],
+            }
+        ],
     }
 
 
@@ -43,5 +51,11 @@ def _resource(kind: str) -> Resource:
         "versioning": "versioned-update" if "u" in OFFERED[kind] else "no-version",
         "conditionalCreate": kind in CONDITIONAL,
         "conditionalRead": "not-match",
+        **_included(kind),
         "searchParam": [{"name": name, "type": form} for name, form in SEARCHED[kind].items()],
     }
+
+
+def _included(kind: str) -> Resource:
+    by, names = INCLUDED.get(kind, ("", ()))
+    return {"searchInclude" if by == "_include" else "searchRevInclude": list(names)} if names else {}

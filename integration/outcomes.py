@@ -8,10 +8,22 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 # https://hl7.org/fhir/R4/valueset-issue-type.html
-_BY_STATUS: Final = {401: "login", 403: "forbidden", 404: "not-found", 413: "too-long", 429: "throttled", 503: "transient"}
+_BY_STATUS: Final = {
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    410: "not-found",
+    413: "too-long",
+    429: "throttled",
+    500: "exception",
+    503: "transient",
+}
 _BY_STATUS_OF_FORM: Final = dict.fromkeys((405, 406, 415), "not-supported")
 _BY_STATUS_OF_STATE: Final = dict.fromkeys((409, 412), "conflict")
-_BY_CODE: Final = {"fhir.unknown_parameter": "not-supported", "fhir.no_such_type": "not-supported", "parse_error": "structure"}
+_BY_CODE: Final = {
+    **dict.fromkeys(("fhir.unknown_parameter", "fhir.no_such_type", "fhir.async_only"), "not-supported"),
+    "parse_error": "structure",
+}
 
 
 def outcome(status: int, told: dict[str, Any], kind: str = "") -> dict[str, Any]:

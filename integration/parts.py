@@ -161,3 +161,29 @@ PARTS: Final[dict[str, Sequence[Part]]] = {
         )
     ],
 }
+
+
+def _requests_of_tasks(actor: ClientActor, tasks: Sequence[Any]) -> list[Resource]:
+    return _brought(actor, "ServiceRequest", {task.request_id for task in tasks})
+
+
+def _owners_of_tasks(actor: ClientActor, tasks: Sequence[Any]) -> list[Resource]:
+    return _brought(actor, "PractitionerRole", {task.role_id for task in tasks})
+
+
+def _tasks_of_requests(actor: ClientActor, requests: Sequence[Any]) -> list[Resource]:
+    return _brought(actor, "Task", {task.pk for request in requests for task in request.candidates.all()})
+
+
+def _brought(actor: ClientActor, kind: str, keys: set[UUID]) -> list[Resource]:
+    """In a query for each part. Raises: Forbidden: ``client.scope_missing``: what may not be read is not brought along either."""
+    actor.require_scope(kind, "r")
+    return [part.shown(row) for part in PARTS[kind] for row in part.rows(actor).filter(pk__in=keys).order_by("pk")]
+
+
+# By what ``searching.INCLUDED`` names.
+INCLUDES: Final[dict[tuple[str, str], Callable[[ClientActor, Sequence[Any]], list[Resource]]]] = {
+    ("Task", "Task:focus"): _requests_of_tasks,
+    ("Task", "Task:owner"): _owners_of_tasks,
+    ("ServiceRequest", "Task:focus"): _tasks_of_requests,
+}

@@ -14,6 +14,7 @@ OFFERED = {
     "ServiceRequest": "crs",
     "Task": "rus",
     "MeasureReport": "crs",
+    "AuditEvent": "rs",
 }
 SCOPES = tuple(f"system/{kind}.{letter}" for kind, letters in OFFERED.items() for letter in letters)
 

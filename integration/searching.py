@@ -30,12 +30,19 @@ SEARCHED: Final[dict[str, dict[str, str]]] = {
         "modified": "date",
         "_lastUpdated": "date",
     },
+    "AuditEvent": {"date": "date", "subtype": "token", "outcome": "token"},
     "MeasureReport": {"_id": "token", "subject": "reference", "date": "date"},
 }
-CONTROL: Final = frozenset({"_count", "_after", "_format"})
+# What is brought along with what fits: by ``_include`` what it refers to, by ``_revinclude`` what refers to it.
+INCLUDED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "Task": ("_include", ("Task:focus", "Task:owner")),
+    "ServiceRequest": ("_revinclude", ("Task:focus",)),
+}
+CONTROL: Final = frozenset({"_count", "_after", "_format", "_total"})
 PAGE, PAGE_AT_MOST = 50, 200
+TOTALS: Final = ("none", "estimate", "accurate")
 COMPARED: Final = {"ge": "gte", "gt": "gt", "le": "lte", "lt": "lt"}
-_CODE: Final = re.compile(r"^[A-Za-z0-9-]{1,32}$")
+_CODE: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _AFTER: Final = re.compile(r"^(?P<part>[01])\.(?P<key>[0-9a-f-]{1,36})$")
 
 
@@ -47,22 +54,34 @@ class After(NamedTuple):
 
 
 class Search(NamedTuple):
+    """``included`` are of ``INCLUDED``; ``is_counted``: how many fit is wanted."""
+
     asked: dict[str, list[str]]
     size: int
     after: After | None
+    include_by: str = ""
+    included: tuple[str, ...] = ()
+    is_counted: bool = True
 
 
 def search_of(kind: str, given: QueryDict) -> Search:
     """Raises: Invalid: ``fhir.unknown_parameter``, ``fhir.bad_value``."""
     known = SEARCHED[kind]
-    if not given.keys() <= known.keys() | CONTROL:
-        raise Invalid("fhir.unknown_parameter", f"{kind} is searched by {', '.join(known)}; _count and _format besides.")
+    include_by, known_includes = INCLUDED.get(kind, ("", ()))
+    control = CONTROL | ({include_by} if include_by else set())
+    if not given.keys() <= known.keys() | control:
+        raise Invalid("fhir.unknown_parameter", f"{kind} is searched by {', '.join(known)}; {', '.join(sorted(control))} besides.")
     asked = {name: given.getlist(name) for name in known if name in given}
     if any(",".join(values).count(",") >= PAGE_AT_MOST for values in asked.values()):
         raise Invalid("fhir.bad_value", f"Of one parameter at most {PAGE_AT_MOST} values at once.")
     if any(len(values) > 1 for name, values in asked.items() if known[name] != "date"):
         raise Invalid("fhir.bad_value", "Give a parameter once; several values of one are divided by commas.")
-    return Search(asked, _count(given.get("_count", str(PAGE))), _after(given.get("_after")))
+    included, total = given.getlist(include_by), given.get("_total", "accurate")
+    if not set(included) <= set(known_includes) or total not in TOTALS:
+        brought = ", ".join(known_includes) or "nothing"
+        raise Invalid("fhir.bad_value", f"_total is one of {', '.join(TOTALS)}; what may be brought along: {brought}.")
+    size, after = _count(given.get("_count", str(PAGE))), _after(given.get("_after"))
+    return Search(asked, size, after, include_by, tuple(dict.fromkeys(included)), total != "none")
 
 
 def _count(text: str) -> int:

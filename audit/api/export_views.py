@@ -12,13 +12,13 @@ from rest_framework.views import APIView
 
 from audit.api import exports
 from audit.api.asking import FilterSerializer, wanted_of
-from audit.api.streams import NEVER, streamed
 from audit.exports import files
 from audit.exports.formats import format_of
 from audit.models import Export
 from backend.idempotency import idempotent
 from backend.negotiation import AnyAccept
 from backend.parsing import parsed
+from backend.streaming import NEVER, streamed
 from identity.authentication import ActorRequest, IsLogReader
 
 AGAIN_AFTER = "2"  # seconds: the worker's step

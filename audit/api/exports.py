@@ -9,20 +9,18 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
-from audit.api.access import log_of_reader, newest_checkpoint
+from audit.api.access import log_of_reader
 from audit.events import Event
-from audit.exports import files
 from audit.exports.jobs import end_exports
+from audit.exports.queue import queue, require_ready
 from audit.exports.wanted import Wanted
 from audit.models import Export
 from audit.services import record
-from backend.errors import Conflict, DomainError, Gone, NotFound
+from backend.errors import DomainError, NotFound
 from identity.actors import Actor
 from identity.models import Hospital
 
-AT_ONCE = 5  # undone at a time for a hospital
 SHOWN = 100
 
 
@@ -51,23 +49,17 @@ def ask(*, actor: Actor, format: str, wanted: Wanted, cut: int | None = None) ->
         Forbidden: ``auditor.required``. NotFound: nothing is signed yet. Conflict: ``export.too_many``.
     """
     log = log_of_reader(actor)
-    checkpoint = newest_checkpoint(log.pk)
-    # The hospital's row is the queue's lock: two who ask at once are counted one after the other.
-    hospital = Hospital.objects.select_for_update(no_key=True).get(pk=actor.hospital_id)
-    if Export.objects.filter(hospital=hospital.pk, state__in=Export.UNDONE).count() >= AT_ONCE:
-        raise Conflict("export.too_many", "Several exports are being made already. Wait for one or delete it.")
-    made = Export.objects.create(
+    hospital = Hospital.objects.select_for_update(no_key=True).get(pk=actor.hospital_id)  # the queue's lock
+    made = queue(
         log=log.pk,
         hospital=hospital.pk,
+        zone=hospital.time_zone,
         asked_by=actor.person_id,
         format=format,
-        wanted=wanted.plain(),
-        zone=hospital.time_zone,
-        note=checkpoint.note,
-        size=checkpoint.size,
+        wanted=wanted,
         cut=cut,
     )
-    _tell(actor, "audit.ask_export", made, size=checkpoint.size, filters=len(wanted.plain()))
+    _tell(actor, "audit.ask_export", made, size=made.size, filters=len(wanted.plain()))
     return made
 
 
@@ -95,11 +87,7 @@ def fetch(*, actor: Actor, export_id: UUID, asked_range: str | None, if_range: s
         NotFound. Conflict: ``export.not_ready``. Gone: ``export.gone``. Unsatisfiable: ``export.range``.
     """
     export = _one(actor, export_id)
-    if export.state in Export.UNDONE:
-        raise Conflict("export.not_ready", "The export is still being made.", state=export.state)
-    is_over = export.expires_at is not None and export.expires_at <= timezone.now()
-    if export.state != Export.State.READY or is_over or not files.path_of(export.pk).exists():
-        raise Gone("export.gone", "The export was deleted, has expired or could not be made. Ask for a new one.")
+    require_ready(export)
     is_same = if_range is None or if_range == etag_of(export)
     stretch = stretch_of(asked_range if is_same else None, export.bytes)
     _tell(actor, "audit.download_export", export, first=stretch.start, bytes=stretch.end - stretch.start, size=stretch.size)

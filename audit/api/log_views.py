@@ -18,7 +18,6 @@ from rest_framework.views import APIView
 from audit import tree
 from audit.api import tile_paths
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint, signed_size
-from audit.api.streams import NEVER
 from audit.checkpoints import origin_of, verifier_keys
 from audit.events import Event
 from audit.leaves import OPERATOR
@@ -26,6 +25,7 @@ from audit.models import Log
 from audit.services import record
 from backend.errors import NotFound
 from backend.negotiation import AnyAccept
+from backend.streaming import NEVER
 
 FOR_EVER = "public, max-age=31536000, immutable"
 A_MOMENT = "public, max-age=1"

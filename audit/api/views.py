@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from audit.api.access import actor_of, log_of_reader, newest_checkpoint
-from audit.api.streams import NEVER, streamed
 from audit.events import Event
 from audit.exports import bundle
 from audit.services import record
 from backend.negotiation import AnyAccept
+from backend.streaming import NEVER, streamed
 
 
 class Export(APIView):

@@ -6,17 +6,16 @@ hospital; a search costs the same queries for one row and for many.
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 
 from audit.events import Event
 from audit.services import record
 from backend.errors import Invalid, NotFound
-from integration import resources
 from integration.actors import ClientActor
-from integration.parts import PARTS, Part
+from integration.bundles import bundle
+from integration.parts import INCLUDES, PARTS, Part
 from integration.resources import Resource
 from integration.searching import After, Search, ids
 
@@ -45,18 +44,12 @@ def search_resources(*, actor: ClientActor, kind: str, search: Search) -> Resour
     parts = PARTS[kind]
     found = _page(actor, parts, search)
     shown = found[: search.size]
+    included = [each for name in search.included for each in INCLUDES[kind, name](actor, [row for _, row in shown])]
+    total = sum(_fitting(actor, part, search).count() for part in parts) if search.is_counted else None
     detail: dict[str, str | int | list[str]] = {"resource": kind, "by": sorted(search.asked), "rows": len(shown)}
     record(event=Event("integration.search_resources", actor.agent(), [actor.hospital_id], detail=detail))
-    links = [_link("self", kind, search, search.after)]
-    if len(found) > len(shown):
-        number, last = shown[-1]
-        links.append(_link("next", kind, search, After(number, str(last.pk))))
-    return {
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "link": links,
-        **({"entry": [_entry(kind, parts[number].shown(row)) for number, row in shown]} if shown else {}),
-    }
+    following = After(shown[-1][0], str(shown[-1][1].pk)) if len(found) > len(shown) else None
+    return bundle(kind, search, [parts[number].shown(row) for number, row in shown], following, included=included, total=total)
 
 
 def _page(actor: ClientActor, parts: Sequence[Part], search: Search) -> list[tuple[int, Model]]:
@@ -64,12 +57,16 @@ def _page(actor: ClientActor, parts: Sequence[Part], search: Search) -> list[tup
     begin = search.after.part if search.after else 0
     found: list[tuple[int, Model]] = []
     for number, part in enumerate(parts[begin:], begin):
-        rows = part.rows(actor).filter(*(part.conditions[name](values) for name, values in search.asked.items()))
+        rows = _fitting(actor, part, search)
         if search.after and number == begin:
             rows = rows.filter(_beyond(part, search.after))
         ordered = rows.order_by("-pk" if part.is_newest_first else "pk")
         found += [(number, row) for row in ordered[: search.size + 1 - len(found)]]
     return found
+
+
+def _fitting(actor: ClientActor, part: Part, search: Search) -> QuerySet[Any]:
+    return part.rows(actor).filter(*(part.conditions[name](values) for name, values in search.asked.items()))
 
 
 def _beyond(part: Part, after: After) -> Q:
@@ -78,13 +75,3 @@ def _beyond(part: Part, after: After) -> Q:
     except (ValueError, IndexError):
         raise Invalid("fhir.bad_value", "_after is part of the address of a next page: take that as it is.") from None
     return Q(pk__lt=key) if part.is_newest_first else Q(pk__gt=key)
-
-
-def _entry(kind: str, resource: Resource) -> Resource:
-    return {"fullUrl": f"{resources.base()}/{kind}/{resource['id']}", "resource": resource, "search": {"mode": "match"}}
-
-
-def _link(relation: str, kind: str, search: Search, after: After | None) -> Resource:
-    asked = [(name, value) for name, values in search.asked.items() for value in values] + [("_count", str(search.size))]
-    asked += [("_after", f"{after.part}.{after.key}")] if after else []
-    return {"relation": relation, "url": f"{resources.base()}/{kind}?{urlencode(asked)}"}

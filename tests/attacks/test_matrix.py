@@ -192,7 +192,11 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     "fhir/metadata": {"GET": ANYONE},
     # Of the hospital's software, which is no person: no cookie opens it; its scopes' matrix is in tests/integration.
     "fhir/<str:kind>": {"GET": SOFTWARE, "POST": SOFTWARE},
+    "fhir/<str:kind>/_search": {"POST": SOFTWARE},
     "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE, "PUT": SOFTWARE},
+    "fhir/$export": {"GET": SOFTWARE},
+    "fhir/$export/<uuid:export>": {"GET": SOFTWARE, "DELETE": SOFTWARE},
+    "fhir/$export/<uuid:export>/AuditEvent.ndjson": {"GET": SOFTWARE},
     "fhir/": {"GET": SOFTWARE},
     "fhir/<path:rest>": {"GET": SOFTWARE},
     "audit/logs/": {"GET": ANYONE},
@@ -216,7 +220,14 @@ CASES = [(route, method) for route, methods in TABLE.items() for method in metho
 CLOSED = [(route, method) for route, method in CASES if TABLE[route][method]]
 READ = [route for route, method in CLOSED if method == "GET" and TABLE[route][method] is not SOFTWARE]
 # Signed by whoever calls, and without a cookie: no other site's page could send anything along.
-SIGNED = {V1 + "sso/logout", "fhir/token", "fhir/<str:kind>", "fhir/<str:kind>/<str:id>"}
+SIGNED = {
+    V1 + "sso/logout",
+    "fhir/token",
+    "fhir/<str:kind>",
+    "fhir/<str:kind>/<str:id>",
+    "fhir/<str:kind>/_search",
+    "fhir/$export/<uuid:export>",
+}
 UNSAFE = [(route, method) for route, method in CASES if method != "GET" and route not in SIGNED]
 ASKED = {
     ROSTER: "?since=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z",

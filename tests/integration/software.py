@@ -72,6 +72,14 @@ class Software:
         body = report if isinstance(report, bytes) else json.dumps(report).encode()
         return self.http.post(f"/fhir/{to}", data=body, content_type=kind, headers=self._bearing(token))
 
+    def searches(self, kind: str, asked: str, token: str | None = None, *, path: str = "") -> Any:
+        """By ``POST``: what is asked stands in the body, and in ``path`` perhaps."""
+        form = "application/x-www-form-urlencoded"
+        return self.http.post(f"/fhir/{kind}/_search{path}", data=asked, content_type=form, headers=self._bearing(token))
+
+    def deletes(self, path: str) -> Any:
+        return self.http.delete(f"/fhir/{path}", headers=self._bearing(None))
+
     def asks_for(self, order: dict[str, Any], token: str | None = None, *, once: bool | str = False) -> Any:
         """A ServiceRequest; ``once``: as a conditional create on its identifier, or on what is given."""
         headers = self._bearing(token)

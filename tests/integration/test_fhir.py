@@ -16,7 +16,7 @@ from beds.services.opening import open_capacity
 from identity.models import Unit
 from integration.scopes import OFFERED
 from integration.searching import SEARCHED
-from integration.views import fhir
+from integration.views import door
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.integration.software import FHIR_JSON, Software, occupancy
@@ -207,7 +207,7 @@ def test_every_error_is_an_outcome(his: Software, monkeypatch: pytest.MonkeyPatc
     assert refused(his.pushes(b"[]")) == (400, "invalid", "invalid")
     assert refused(his.pushes(GOOD, to="Location")) == (405, "not-supported", "method_not_allowed")
     assert refused(his.http.options("/fhir/metadata")) == (405, "not-supported", "method_not_allowed")
-    monkeypatch.setattr(fhir.ClientThrottle, "limit", 0)
+    monkeypatch.setattr(door.ClientThrottle, "limit", 0)
     assert refused(his.reads("Location")) == (429, "throttled", "client.too_many")
 
 

@@ -15,6 +15,7 @@ from integration.parts import PARTS
 from integration.scopes import OFFERED, SCOPES
 from integration.searching import SEARCHED
 from integration.views.fhir import CREATED
+from tests.audit.bundles import publish
 from tests.beds.asking import Ward
 from tests.cast import Night
 from tests.integration.software import Software, occupancy, order
@@ -68,6 +69,8 @@ ROWS: dict[str, tuple[Call, tuple[int, str, str] | None]] = {
     "Task.r": (reading("Task"), ABSENT),
     "Task.u": (moving, ABSENT),
     "Task.s": (searching("Task"), None),
+    "AuditEvent.r": (reading("AuditEvent"), ABSENT),
+    "AuditEvent.s": (searching("AuditEvent"), None),
     "MeasureReport.c": (pushing, (400, "invalid", "fhir.no_such_figure")),
     "MeasureReport.r": (reading("MeasureReport"), ABSENT),
     "MeasureReport.s": (searching("MeasureReport"), None),
@@ -87,11 +90,12 @@ def test_every_interaction_has_a_row() -> None:
     }
     assert said == set(ROWS)
     assert set(CREATED) == {kind for kind, letters in OFFERED.items() if "c" in letters}
-    assert set(PARTS) == {kind for kind, letters in OFFERED.items() if "r" in letters} == set(SEARCHED)
+    assert set(PARTS) | {"AuditEvent"} == {kind for kind, letters in OFFERED.items() if "r" in letters} == set(SEARCHED)
 
 
 @pytest.fixture(scope="module")
 def things(night: Night, ward: Ward, his: Software) -> Thing:
+    publish(night.uni.id)
     request = answered(his.asks_for(order(night.uni.role.id, night.nord.role.id)), 201)
     return {
         "Organization": answered(his.reads(f"Organization/{night.uni.id}")),
@@ -99,6 +103,7 @@ def things(night: Night, ward: Ward, his: Software) -> Thing:
         "PractitionerRole": answered(his.reads(f"PractitionerRole/{night.uni.role.id}")),
         "ServiceRequest": request,
         "Task": answered(his.reads(f"Task?focus={request['id']}"))["entry"][0]["resource"],
+        "AuditEvent": answered(his.reads("AuditEvent?_count=1"))["entry"][0]["resource"],
         "MeasureReport": answered(his.pushes(occupancy(night.uni.unit_id, 2, timezone.now())), 201),
     }
 

@@ -1,11 +1,14 @@
 """The hospital's software: who lets it in, and what it does."""
 
+from typing import Any
 from uuid import uuid4
 
 from django.utils import timezone
 
+from audit.exports.jobs import run_exports
 from beds.models import Bed
 from integration.scopes import OFFERED
+from tests.audit.bundles import publish
 from tests.audit.walk import Attempt, Prepare, Scene, row
 from tests.cast import Someone
 from tests.integration.receiver import WEBHOOK, webhook_of
@@ -76,6 +79,14 @@ def signed_in(scene: Scene, registrar: Someone | None = None) -> Software:
     return software
 
 
+def posting(kind: str) -> Prepare:
+    def prepare(scene: Scene) -> Attempt:
+        software = signed_in(scene)
+        return lambda: software.searches(kind, "_count=1")
+
+    return prepare
+
+
 def searching(kind: str) -> Prepare:
     def prepare(scene: Scene) -> Attempt:
         software = signed_in(scene)
@@ -84,8 +95,62 @@ def searching(kind: str) -> Prepare:
     return prepare
 
 
+LOG = "AuditEvent"
 for kind in OFFERED:
-    row(f"GET fhir/{kind}", "integration.search_resources: kreis")(searching(kind))
+    looked = "audit.search" if kind == LOG else "integration.search_resources"
+    row(f"GET fhir/{kind}", f"{looked}: kreis")(searching(kind))
+    row(f"POST fhir/{kind}/_search", f"{looked}: kreis")(posting(kind))
+
+
+def seen(scene: Scene) -> Software:
+    """Whose hospital has a log to read."""
+    software = signed_in(scene)
+    publish(scene.night.kreis.id)
+    return software
+
+
+@row("GET fhir/AuditEvent/{id}", "audit.read: kreis")
+def event(scene: Scene) -> Attempt:
+    software = seen(scene)
+    (entry,) = software.reads("AuditEvent?_count=1").json()["entry"]
+    return lambda: software.reads(f"AuditEvent/{entry['resource']['id']}")
+
+
+def asked(software: Software) -> Any:
+    return software.reads("$export", Prefer="respond-async")
+
+
+@row("GET fhir/$export", "audit.ask_export: kreis")
+def ask_export(scene: Scene) -> Attempt:
+    software = seen(scene)
+    return lambda: asked(software)
+
+
+def address(software: Software) -> str:
+    return str(asked(software).headers["Content-Location"]).partition("/fhir/")[2]
+
+
+@row("GET fhir/$export/{export}", "audit.read_export: kreis")
+def export(scene: Scene) -> Attempt:
+    software = seen(scene)
+    at = address(software)
+    return lambda: software.reads(at)
+
+
+@row("DELETE fhir/$export/{export}", "audit.delete_export: kreis")
+def delete_export(scene: Scene) -> Attempt:
+    software = seen(scene)
+    at = address(software)
+    return lambda: software.deletes(at)
+
+
+@row("GET fhir/$export/{export}/AuditEvent.ndjson", "audit.download_export: kreis")
+def fetch_export(scene: Scene) -> Attempt:
+    software = seen(scene)
+    at = address(software)
+    while run_exports(seconds=30):
+        pass
+    return lambda: software.reads(f"{at}/AuditEvent.ndjson")
 
 
 @row("GET fhir/Organization/{id}", "integration.read_resource: kreis")
