@@ -25,11 +25,12 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class FhirTarget:
-    """``address`` is the FHIR base; ``token`` a file with a bearer token."""
+    """``address`` is the FHIR base; ``token`` a file with a bearer token; ``seconds`` how long an answer is waited for."""
 
     address: str
     token: Path | None
     ca: Path | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,12 @@ class _Table:
             raise ConfigError(f"{self.name}{word} is an address with https://; http:// is for this machine alone.")
         return value
 
+    def seconds(self, word: str, default: float) -> float:
+        value = self.values.pop(word, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3_600:
+            raise ConfigError(f"{self.name}{word} is a number of seconds, at most an hour.")
+        return float(value)
+
     def table(self, word: str) -> "_Table | None":
         value = self.values.pop(word, None)
         if value is not None and not isinstance(value, dict):
@@ -107,10 +114,10 @@ def _parse(table: _Table) -> Config:
         key=table.folder / table.text("key", "gateway.key"),
         language=_language(table.text("language", "de")),
         zone=_zone(table.text("time_zone", "Europe/Berlin")),
-        poll_seconds=_seconds(table.values.pop("poll_seconds", 15)),
+        poll_seconds=table.seconds("poll_seconds", 15),
         health=_loopback(table.text("health", "127.0.0.1:8071")),
         folder=folder.folder / folder.text("path") if folder else None,
-        fhir=FhirTarget(fhir.address("address"), fhir.path("token"), fhir.path("ca")) if fhir else None,
+        fhir=_fhir(fhir) if fhir else None,
         witness=witness.folder / witness.text("config") if witness else None,
     )
     for each in (table, folder, fhir, witness):
@@ -154,10 +161,8 @@ def _zone(value: str) -> ZoneInfo:
         raise ConfigError(f"time_zone {value} is not known.") from None
 
 
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3_600:
-        raise ConfigError("poll_seconds is a number of seconds, at most an hour.")
-    return float(value)
+def _fhir(table: _Table) -> FhirTarget:
+    return FhirTarget(table.address("address"), table.path("token"), table.path("ca"), table.seconds("timeout_seconds", 60))
 
 
 def _loopback(value: str) -> tuple[str, int]:

@@ -19,7 +19,6 @@ from wardline_gateway.kept import Filing, sync_folder
 
 Json = dict[str, Any]
 _FHIR_JSON: Final = "application/fhir+json"
-_SECONDS: Final = 60
 
 
 class TargetError(Exception):
@@ -99,7 +98,7 @@ class FhirEndpoint:
         headers = {"Accept": _FHIR_JSON, "Content-Type": _FHIR_JSON}
         self._target = target
         self._http = httpx.Client(
-            base_url=target.address + "/", headers=headers, timeout=_SECONDS, verify=trusting(target.ca), trust_env=False
+            base_url=target.address + "/", headers=headers, timeout=target.seconds, verify=trusting(target.ca), trust_env=False
         )
 
     def find(self, filing: Filing) -> str | None:

@@ -3,9 +3,14 @@
 import json
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -63,6 +68,13 @@ class Installed:
         answer = httpx.get(f"http://127.0.0.1:{self.port}/healthz", trust_env=False)
         return answer.status_code, answer.json()
 
+    def is_said(self, name: str, value: object) -> bool:
+        """Whether health shows this now; ``False`` while nobody answers."""
+        try:
+            return self.health()[1][name] == value
+        except httpx.TransportError:
+            return False
+
     def log(self) -> str:
         return self.folder.joinpath("log").read_text()
 
@@ -93,6 +105,42 @@ class Installed:
                     return
             time.sleep(0.2)
         raise AssertionError(self.log())
+
+
+class Relay:
+    """A port that passes everything on to the service, while it does."""
+
+    def __init__(self, port: int) -> None:
+        self.behind, self.port = port, free_port()
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        behind = self.behind
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with socket.create_connection(("127.0.0.1", behind)) as onward:
+                    back = threading.Thread(target=_carry, args=(onward, self.request), daemon=True)
+                    back.start()
+                    _carry(self.request, onward)
+                    back.join(10)
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Handler) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield
+            server.shutdown()
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def resource(folder: Path, name: str) -> dict:
