@@ -105,3 +105,27 @@ def test_docker_compose_reads_the_file() -> None:
             return
     # Without Docker, the tests above read the same file.
     assert "services:" in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_the_gateway_is_as_confined_as_the_service() -> None:
+    [service] = yaml.safe_load((ROOT / "deploy" / "gateway" / "docker-compose.yml").read_text())["services"].values()
+    assert (service["read_only"], service["cap_drop"], service["ulimits"]["core"]) == (True, ["ALL"], 0)
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "ports" not in service
+    image = (ROOT / "deploy" / "gateway" / "Dockerfile").read_text()
+    assert re.search(r"^USER gateway$", image, re.MULTILINE)
+    copied = re.findall(r"^COPY ((?:client|requirements)\S+) \S+$", image, re.MULTILINE)
+    assert {"client/wardline_gateway", "client/wardline_client", "client/wardline_witness", "requirements/gateway.txt"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    assert "!requirements/gateway.txt" in (ROOT / ".dockerignore").read_text()
+
+
+def test_the_gateways_unit_gives_up_when_it_was_revoked_and_writes_where_it_must_alone() -> None:
+    unit = (ROOT / "deploy" / "gateway" / "wardline-gateway.service").read_text().splitlines()
+    hardening = {"NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "CapabilityBoundingSet=", "LimitCORE=0"}
+    assert {"RestartPreventExitStatus=3", "Restart=on-failure", *hardening} <= set(unit)
+    assert [line for line in unit if line.startswith("ReadWritePaths")] == ["ReadWritePaths=-/srv/record"]
+    if shutil.which("systemd-analyze"):
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "deploy/gateway/wardline-gateway.service"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
