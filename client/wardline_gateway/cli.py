@@ -71,9 +71,10 @@ def _enrol(config: Config) -> int:
     if vault.path.exists():
         raise ConfigError(f"{vault.path} is there already: this gateway is enrolled. Move it away to enrol anew.")
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    vault.prepare()  # a link is good once: what can fail here fails before
     with _api(config) as api:
         account = Account.claim(api, sys.stdin.readline().strip(), label="Gateway")
-        vault.create(account)
+        vault.save(account)
     return _say("Enrolled. Tell the registrar the archive has its gateway; back up key and state apart from each other.", 0)
 
 
@@ -90,7 +91,8 @@ def _run(config: Config) -> int:
             stack.enter_context(_witnessing(config.witness, health))
         gateway = Gateway(config=config, account=account, vault=vault, positions=positions, target=target, health=health)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: gateway.stop.set())
+            # From a thread of its own: the handler may interrupt the very wait whose lock ``set`` takes.
+            signal.signal(number, lambda *_: threading.Thread(target=gateway.stop.set).start())
         gateway.run()
     return 0
 

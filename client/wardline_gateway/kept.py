@@ -51,12 +51,12 @@ class Vault:
     def __init__(self, folder: Path, key: Path) -> None:
         self.path, self._key_path = folder / "account.sealed", key
 
-    def create(self, account: Account) -> None:
-        """Keep a newly enrolled account, and make the key if there is none. Raises ``ConfigError``."""
+    def prepare(self) -> None:
+        """Make the key if there is none. Raises ``ConfigError`` for one that is unfit."""
         if not self._key_path.exists():
             with open(os.open(self._key_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(encode(AESGCM.generate_key(256)) + "\n")
-        self.save(account)
+        self._aead()
 
     def save(self, account: Account, *, sign_ins_ahead: int = 0) -> None:
         """``sign_ins_ahead``: of those that begin before this is saved again. A passkey counts its uses, and the service refuses a count

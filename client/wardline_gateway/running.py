@@ -16,6 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import httpx
+from fpdf.errors import FPDFException
 
 from wardline_client.account import Account
 from wardline_client.http import ApiError
@@ -58,6 +59,7 @@ class Gateway:
             now=utc_now,
         )
         self._is_in = False
+        self._seen: tuple[str | None, Json] | None = None  # what ``sync`` said when everything was filed
 
     def run(self) -> None:
         """Until ``stop`` is set. Raises ``Ended``."""
@@ -65,7 +67,7 @@ class Gateway:
         while not self.stop.is_set():
             try:
                 self.round()
-                wait = self._poll
+                wait = min(wait * 2, LONGEST_WAIT) if self.health.failing else self._poll
             except (ApiError, ProtocolError, TargetError) as error:
                 wait = self._failed(error.code, wait)
             except httpx.TransportError:
@@ -85,27 +87,38 @@ class Gateway:
             ApiError, TargetError, ProtocolError, httpx.TransportError: to be tried again. Ended: not to be.
         """
         with self._signed_in():
-            waiting = self._waiting(self.account.conversations.sync())
+            sync = self.account.api.get("sync")
+            lasts = {row["id"]: row["last_sequence"] for row in sync["conversations"]}
+            state = (sync["requests_changed_at"], lasts)
+            waiting = [] if state == self._seen else self._waiting(lasts)
         self.health.last_sync_at = utc_now()
         self._note_waiting(waiting)
-        failing = None
-        while waiting and not self.stop.is_set():
-            request, mark = waiting.pop()
-            try:
-                with self._signed_in():
-                    self._file(request, mark)
-            except ProtocolError as error:
-                # This one cannot be read as it is now; the others can.
-                failing = error.code
-                self.health.failed(error.code)
-            self._note_waiting(waiting)
-        self.health.failing = failing
+        left = [each for each in waiting[::-1] if not self.stop.is_set() and not self._try(*each, waiting)]
+        self._note_waiting(left)
+        if not left and not self.stop.is_set():
+            self._seen, self.health.failing = state, None
 
-    def _waiting(self, conversations: list[Json]) -> list[tuple[Json, str]]:
+    def _waiting(self, lasts: Json) -> list[tuple[Json, str]]:
         """Closed cases that are not filed as they are now, newest first."""
-        lasts = {row["id"]: row["last_sequence"] for row in conversations}
         marked = [(request, _mark(request, lasts)) for request in self.account.beds.requests("closed")]
         return [(request, mark) for request, mark in marked if self.positions.marks.get(UUID(request["id"])) != mark]
+
+    def _try(self, request: Json, mark: str, waiting: list[tuple[Json, str]]) -> bool:
+        """Whether it is filed. One case that cannot be read or is not taken must not keep the others waiting."""
+        try:
+            with self._signed_in():
+                self._file(request, mark)
+        except (ApiError, ProtocolError, TargetError) as error:
+            if not _is_of_one_case(error):
+                raise
+            self.health.failed(error.code)
+            return False
+        except (LookupError, TypeError, ValueError, FPDFException):
+            self.health.failed("case.malformed")
+            return False
+        waiting.remove((request, mark))
+        self._note_waiting(waiting)
+        return True
 
     def _file(self, request: Json, mark: str) -> None:
         case = read_case(self.account, request)
@@ -149,7 +162,17 @@ def health_of(config: Config) -> Health:
     return Health(now=utc_now, late_after=timedelta(seconds=3 * config.poll_seconds + 60), started_at=utc_now())
 
 
-def _mark(request: Json, lasts: dict[str, int]) -> str:
+def _is_of_one_case(error: ApiError | ProtocolError | TargetError) -> bool:
+    match error:
+        case ApiError():
+            return error.status < 500 and error.status not in (401, 408, 429)
+        case TargetError():
+            return error.is_of_document
+        case _:
+            return True
+
+
+def _mark(request: Json, lasts: Json) -> str:
     members = [[row["id"], row["state"], row["version"], lasts.get(row["conversation"])] for row in request["candidates"]]
     return hashlib.sha256(json.dumps(members).encode()).hexdigest()[:32]
 

@@ -18,15 +18,18 @@ from wardline_gateway.documents import PDF_NAME, URI, document_identifier, with_
 from wardline_gateway.kept import Filing, sync_folder
 
 Json = dict[str, Any]
+# Bad request, conflict, more than one there already, too large, unprocessable.
+_OF_DOCUMENT: Final = frozenset({400, 409, 412, 413, 422})
 _FHIR_JSON: Final = "application/fhir+json"
 
 
 class TargetError(Exception):
-    """The record did not take it; ``code`` is for the health endpoint and says nothing of the case."""
+    """The record did not take it; ``code`` is for the health endpoint and says nothing of the case. ``is_of_document``: it would take
+    others."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, *, is_of_document: bool = False) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.is_of_document = code, is_of_document
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class FhirEndpoint:
         except httpx.TransportError as error:
             raise TargetError("fhir.timeout" if isinstance(error, httpx.TimeoutException) else "fhir.unreachable") from None
         if not answer.is_success:
-            raise TargetError(f"fhir.status_{answer.status_code}")
+            raise TargetError(f"fhir.status_{answer.status_code}", is_of_document=answer.status_code in _OF_DOCUMENT)
         return answer
 
 

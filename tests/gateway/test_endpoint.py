@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from tests.faults.stack import wait_until
-from tests.gateway.conftest import QUESTION, archive_link
+from tests.gateway.conftest import QUESTION, Case, archive_link
 from tests.gateway.his import Record
 from tests.gateway.running import Installed
 from tests.gateway.valid import is_document, is_pdfa, text_of
@@ -68,6 +68,20 @@ def test_whatever_goes_wrong_there_is_one_document(gateway, his, case, trouble):
     assert his.met == trouble, "it did go wrong"
     assert (len(his.resources["DocumentReference"]), len(his.resources["Provenance"])) == (1, 1)
     assert QUESTION not in gateway.log()
+
+
+def test_a_document_that_is_refused_keeps_no_other_waiting(gateway, his, case, adler, brandt, clinic):
+    case.decline()
+    other = Case(adler, brandt, clinic)
+    other.decline()
+    his.trouble = [422]
+    gateway.start()
+    documents(his, 2)
+    gateway.wait_until_idle()
+    of_whom = [reference["identifier"][1]["value"] for reference in his.resources["DocumentReference"].values()]
+
+    assert of_whom == [other.id.urn, case.id.urn]
+    assert gateway.health()[1]["errors"] == {"fhir.status_422": 1}
 
 
 def test_while_the_record_refuses_health_says_so(gateway, his, case):

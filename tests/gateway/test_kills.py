@@ -16,6 +16,9 @@ from wardline_gateway.kept import Positions, Vault
 from wardline_gateway.running import Gateway, health_of
 from wardline_gateway.targets import target_of
 
+pytestmark = pytest.mark.long
+SIGNED_IN = 7  # the first write after those around the sign-in
+
 
 class Killed(BaseException):
     """Nothing catches it and nothing is tidied up, as after SIGKILL."""
@@ -54,7 +57,7 @@ def round_of(installed, api):
         positions.close()
 
 
-def check(folders, texts=None):
+def check(folders):
     """Whole, in order, each replacing the one before."""
     former = None
     for number, folder in enumerate(folders, start=1):
@@ -67,36 +70,54 @@ def check(folders, texts=None):
         former = reference["masterIdentifier"]
 
 
-@pytest.mark.parametrize("is_written_to", [False, True], ids=["same", "changed meanwhile"])
-def test_killed_at_every_write(installed, case, monkeypatch, is_written_to):
-    """With ``is_written_to`` a message comes between kill and restart: what was put and not noted is replaced, never forgotten."""
-    api = Api(Config.read(installed.config).service, origin=case.adler.api.origin)
+@pytest.fixture
+def api(installed, case):
+    with Api(Config.read(installed.config).service, origin=case.adler.api.origin) as made:
+        yield made
+
+
+def test_killed_at_every_write_and_started_again(installed, case, monkeypatch, api):
     case.decline()
     killing, versions = Killing(monkeypatch), set()
-    for at in itertools.count(1):
+    for _ in kills(killing, installed, api):
+        before = len(installed.filed())
+        round_of(installed, api)
+        check(installed.filed())
+        versions.add(len(installed.filed()) - before)
+        assert not list(installed.record.glob(".wardline-*"))
+        forget(installed)
+
+    assert versions == {0, 1}, "some before it was put, some after"
+
+
+def test_killed_at_every_write_with_a_message_before_the_restart(installed, case, monkeypatch, api):
+    """What was put and not noted is replaced by what is filed next, and never forgotten."""
+    case.decline()
+    round_of(installed, api)
+    for at in kills(Killing(monkeypatch), installed, api, lambda: case.adler.send_text(case.conversation, "Vorher"), first=SIGNED_IN):
+        before = len(installed.filed())
+        case.adler.send_text(case.conversation, f"Nachtrag {at}")
+        round_of(installed, api)
+        assert len(installed.filed()) == before + 1
+    check(installed.filed())
+    round_of(installed, api)
+    check(installed.filed())
+
+
+def kills(killing, installed, api, prepare=lambda: None, first=1):
+    """Rounds that are killed, one write later each time, until one comes to its end."""
+    for at in itertools.count(first):
+        prepare()
         killing.at, killing.count = at, 0
         try:
             round_of(installed, api)
         except Killed:
             killing.at = 0
-            if is_written_to:
-                case.adler.send_text(case.conversation, f"Nachtrag {at}")
-            before = len(installed.filed())
-            round_of(installed, api)
-            after = installed.filed()
-            check(after)
-            versions.add(len(after) - before)
-            assert not list(installed.record.glob(".wardline-*"))
-            round_of(installed, api)
-            assert installed.filed() == after
-            if not is_written_to:
-                forget(installed)
+            yield at
         else:
-            break
-
-    assert at > 12, "there was something to kill"
-    assert versions == ({1} if is_written_to else {0, 1})
-    api.close()
+            killing.at = 0
+            assert at > 20, "there was something to kill"
+            return
 
 
 def forget(installed):
@@ -106,24 +127,22 @@ def forget(installed):
 
 
 def test_a_process_killed_at_random(installed, case):
-    """SIGKILL, with messages coming all the while; some kills hit it at work."""
+    """SIGKILL, with a message before each start; some kills hit it before it files, some after."""
     case.decline()
-    chance, was_at_work = random.Random(6), 0
-    for number in range(9):
-        before = installed.folder.joinpath("state", "positions.json")
-        former = before.read_bytes() if before.exists() else b""
-        installed.start()
-        if number:
-            time.sleep(chance.uniform(0.8, 2.6))
-        else:
-            installed.wait_for(1)
+    began = time.monotonic()
+    installed.start()
+    installed.wait_for(1)
+    takes, chance, was_filed = time.monotonic() - began, random.Random(6), []
+    for number in range(8):
         installed.kill()
-        was_at_work += before.read_bytes() != former
         case.adler.send_text(case.conversation, f"Nachtrag {number}")
+        before = len(installed.filed())
+        installed.start()
+        time.sleep(takes * chance.uniform(0.5, 1.6))
+        was_filed.append(len(installed.filed()) > before)
+    installed.kill()
     installed.start()
     installed.wait_until_idle()
-    folders = installed.filed()
-    check(folders)
 
-    assert was_at_work > 2, "kills came while it filed"
-    assert len({folder.name.rsplit("-", 1)[1] for folder in folders}) == len(folders) > 2
+    check(installed.filed())
+    assert set(was_filed) == {True, False}, "kills came at all times"
