@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.events import Agent
-from backend.clock import database_now
 from backend.errors import Conflict
 from beds import access
 from beds.models import Bed, BedFact, Capacity, Cause, Source
@@ -75,9 +74,10 @@ def _keep(bed: Bed, fact: Fact) -> None:
 
 
 def _change(capacity: Capacity, bed: Bed, status: str, fact: Fact) -> None:
+    former = bed.changed_at if bed.version > _UNTOUCHED else fact.told_at
     set_status(capacity, bed, status)
-    # A sender whose clock is ahead must not make the figure young for ever.
-    bed.changed_at, bed.fed_version = min(fact.told_at, database_now()), bed.version
+    # Never back, and no further than now: a sender whose clock is ahead must not make the figure young for ever.
+    bed.changed_at, bed.fed_version = min(max(former, fact.told_at), bed.changed_at), bed.version
     bed.save(update_fields=["changed_at", "fed_version"])
     capacity.reported_at = max(capacity.reported_at, bed.changed_at)
 

@@ -60,17 +60,15 @@ class Notice:
 def notice_of(header: Header, zone: tzinfo, now: datetime) -> Notice:
     """``zone`` is the hospital's, for times without an offset. Raises: Refused."""
     evn = header.segments.one("EVN")
-    zone = offset_of(header.sent) or zone
+    zone = offset_of(header.text(7)) or zone
     told = _time(header, evn, 2, zone)
-    if told.at > now + AHEAD_AT_MOST:
-        raise Refused("time.ahead", "EVN-2")
     if told.at < now - BEHIND_AT_MOST:
         raise Refused("time.behind", "EVN-2")
     sent = _sent(header, zone, told)
     # Many senders fill EVN-6 on every message; where it repeats EVN-2 it says nothing.
     occurred = _time(header, evn, 6, zone) if field_of(evn, 6, "EVN") else told
-    if occurred.at > now + AHEAD_AT_MOST:
-        raise Refused("time.ahead", "EVN-6")
+    if max(told.at, occurred.at) > now + AHEAD_AT_MOST:
+        raise Refused("time.ahead", "EVN-2" if told.at >= occurred.at else "EVN-6")
     if header.event == "A20":
         return Notice("A20", [_of_npu(header, npu, occurred, told, sent) for npu in _npus(header)])
     return Notice(header.event, _of_pv1(header, occurred, told, sent))
@@ -83,7 +81,7 @@ def _time(header: Header, evn: list[str], number: int, zone: tzinfo) -> Moment:
 def _sent(header: Header, zone: tzinfo, told: Moment) -> datetime:
     """MSH-7 orders only what EVN leaves open."""
     try:
-        return moment_of(header.sent, zone, "MSH-7").at
+        return moment_of(header.text(7), zone, "MSH-7").at
     except Refused:
         return told.at
 

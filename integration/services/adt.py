@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -29,6 +29,9 @@ from integration.models import Feed, FeedProblem, TakenMessage
 from integration.senders import Peer, Sender
 
 METHOD = "adt"
+# The same message on another connection waits here until the first one's transaction has ended.
+_TAKE = """
+    INSERT INTO integration_takenmessage (feed_id, control_id, digest, taken_at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"""
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +103,13 @@ def _take(peer: Peer, header: Header) -> None:
 def _is_first(feed: Feed, control_id: str, notice: Notice) -> bool:
     """Raises: Refused: ``control_id.reused``."""
     digest = notice.digest()
-    taken, is_new = TakenMessage.objects.get_or_create(feed=feed, control_id=control_id, defaults={"digest": digest})
-    if not is_new and bytes(taken.digest) != digest:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [feed.pk, control_id, digest, timezone.now()])
+        if cursor.rowcount:
+            return True
+    if bytes(TakenMessage.objects.get(feed=feed, control_id=control_id).digest) != digest:
         raise Refused("control_id.reused", "MSH-10")
-    return is_new
+    return False
 
 
 def _bed_at(feed: Feed, place: Place, *, is_left: bool) -> UUID | None:

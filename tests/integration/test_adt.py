@@ -201,6 +201,7 @@ def test_into_the_same_bed_nothing_is_left(line: Line, adt: Sending) -> None:
 
     assert line.sends(adt.says("A02", "5-01", "5-01")) == "AA"
     assert adt.status("5-01") == "O"
+    assert not BedFact.objects.filter(bed=adt.bed("5-01"), kind="left").exists()
 
 
 def test_what_is_not_kept_here_changes_no_bed_and_frees_ours(line: Line, adt: Sending) -> None:
@@ -269,6 +270,12 @@ def test_what_is_wrong_is_refused_with_its_reason_and_changes_nothing(night: Nig
         assert FeedProblem.objects.get(feed=adt.feed).code == code
         refused = [event for event in night.audit_of(night.uni) if event.action == "integration.refuse_message"]
         assert refused[-1].detail["code"] == code
+
+
+def test_neither_the_record_nor_what_happened_may_be_of_tomorrow(line: Line, adt: Sending) -> None:
+    tomorrow = hl7_time(datetime.now(UTC) + timedelta(days=1))
+    for changed in ({"EVN_2": tomorrow, "EVN_6": hl7_time(adt.tick())}, {"EVN_6": tomorrow}):
+        assert line.sends(adt.says("A01", "5-01", **changed)) == ("AE", "time.ahead")
 
 
 def test_half_a_transfer_is_none(line: Line, adt: Sending) -> None:

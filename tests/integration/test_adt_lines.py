@@ -103,6 +103,7 @@ def test_a_message_too_large_is_refused_by_its_name_and_the_line_goes_on(hasty: 
         assert answer.msa[1] == large.split("|")[9]
         assert line.sends(adt.says("A01", "5-01")) == "AA"
         line.writes(START + b"A" * 4096 * 20)
+        line.socket.settimeout(1.5)  # before a message's time is over
         assert line.is_closed()
 
 
@@ -135,8 +136,9 @@ def test_a_stranger_has_seconds_and_a_sender_has_the_night(hasty: Listener, adt:
 def test_there_are_only_so_many_connections(hasty: Listener, adt: Sending) -> None:
     with ExitStack() as lines:
         opened = [lines.enter_context(Line(hasty.port)) for _ in range(6)]
-        assert opened[-1].sends(adt.says("A08", "5-01")) == "AA"
+        assert [line.sends(adt.says("A08", "5-01")) for line in opened] == ["AA"] * 6
         with Line(hasty.port) as seventh:
+            seventh.socket.settimeout(1.5)  # before a stranger's time is over
             assert seventh.is_closed()
 
 
@@ -273,6 +275,40 @@ def test_without_a_database_nothing_is_said_and_nothing_lost(night: Night, tmp_p
         assert listener.stops() == 0
     with Listener.started(tmp_path) as listener, Line(listener.port) as line:
         assert line.sends(message) == "AA"
+
+
+def ended_waiting(cursor: Any) -> int:
+    """How many of the database's processes waited for a row of ours, and do not any more."""
+    cursor.execute("SELECT pg_stat_clear_snapshot()")
+    cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+    return len(cursor.fetchall())
+
+
+def test_the_database_dies_in_the_middle_and_the_message_comes_again(listener: Listener, adt: Sending) -> None:
+    message = adt.says("A02", "5-01", "5-02")
+    with Line(listener.port) as line:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT FROM beds_bed WHERE id = %s FOR UPDATE", [adt.bed("5-01").pk])
+            line.writes(block(message))
+            deadline = time.monotonic() + 20
+            while not ended_waiting(cursor):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert line.is_closed()
+    assert not TakenMessage.objects.filter(feed=adt.feed).exists()
+    with Line(listener.port) as line:
+        assert line.sends(message) == "AA"
+    assert adt.status("5-01", "5-02") == "OU"
+
+
+def test_transfers_that_cross_do_not_wait_for_each_other_for_ever(night: Night, listener: Listener, adt: Sending) -> None:
+    def swap(bed: str, former: str) -> list[str]:
+        with Line(listener.port) as line:
+            return [line.sends(adt.says("A02", bed, former)).msa[0] for _ in range(15)]
+
+    answers = night.at_once(*[lambda: swap("5-01", "5-02"), lambda: swap("5-02", "5-01")] * 2)
+
+    assert answers == [["AA"] * 15] * 4
 
 
 def test_without_its_audit_event_a_message_is_not_taken(listener: Listener, adt: Sending) -> None:
