@@ -57,12 +57,37 @@ def test_fhirpy_finds_the_unit_and_tells_its_occupancy(night: Night, server: Ser
         SyncFHIRClient(url, authorization="Bearer x", requests_config=config).resources("Location").fetch()
 
 
+def program_in(heading: str) -> str:
+    """The Python of a section of the document."""
+    (section,) = re.findall(rf"^## {heading}$(.*?)(?=^## |\Z)", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    return textwrap.dedent(block)
+
+
+def test_the_program_that_asks_for_a_bed_does_what_it_says(night: Night, server: Server, tmp_path: Path) -> None:
+    """``fhirpy`` alone: whom to ask, a conditional create, the Tasks, and one of them moved; a second run finds the first one's request."""
+    ward, his = Ward(night), Software(night.kreis.registrar).entered()
+    given = os.environ | {"WARDLINE": server.origin, "TOKEN": his.token(), "ORDER": "4711", "NO_PROXY": "*"}
+    run = [sys.executable, "-c", program_in("Requests, both ways")]
+
+    done = subprocess.run(run, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    task, *rest = done.stdout.splitlines()
+    assert task.split()[1:] == ["requested"]
+    assert rest == ["revoked"]
+    asked = ward.night.adler.get("requests?state=closed").json()["results"][0]
+    assert (asked["software"], asked["candidates"][0]["id"], asked["candidates"][0]["reason"]) == ("KIS", task.split()[0], "improved")
+    again = subprocess.run(run, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0].split()[0] == task.split()[0], "the same request, and no second one"
+
+
 def test_the_quick_start_does_what_it_says(night: Night, server: Server, tmp_path: Path) -> None:
     ward, his = Ward(night), Software(night.uni.registrar)
     his.entered()
     (tmp_path / "key.pem").write_bytes(his.key.as_pem(private=True))
-    (block,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    program = textwrap.dedent(block)
+    program = program_in("Quick start")
     given = os.environ | {
         "WARDLINE": server.origin,
         "CLIENT": str(his.id),
