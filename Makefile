@@ -75,7 +75,8 @@ format: install ## format Python and mend what the linter can
 lock: install ## pin every dependency and its hashes
 	$(PY) -m demo.lock
 
-bench: install ## measure messages, the calls of beds and the audit log, beside plain statements
+bench: install ## measure messages, the calls of beds, ADT and the audit log, beside plain statements
 	@$(PY) -m benchmarks
 	@$(PY) -m benchmarks.beds
+	@$(PY) -m benchmarks.adt
 	@$(PY) -m benchmarks.audit
