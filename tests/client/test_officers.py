@@ -20,6 +20,7 @@ from wardline_client.protocol.bodies import Text
 from wardline_client.protocol.deposits import hand_on, make_ask, parse_deposit, restore, sign_approval
 from wardline_client.protocol.hpke import KemKey
 from wardline_client.protocol.keys import new_seed
+from wardline_client.protocol.statements import make_statement
 from wardline_client.session import Session
 
 
@@ -197,9 +198,9 @@ def test_a_device_that_asks_for_another_person_is_not_shown_as_this_ones(mitte, 
 def test_officers_whom_the_root_did_not_name_get_nothing(mitte, adler, trio, second, monkeypatch):
     """A registrar signs in the root's place, and the service plays along."""
     accomplices = Officers(tuple((one.person, kid(one.session.keyring.keys.kem.public)) for one in trio))
-    mitte.registrar.session.book.refresh()
-    hospital = mitte.keyring.hospital
-    forged = mitte.registrar.registrar.sign("recovery", hospital, accomplices)
+    keyring, hospital = mitte.keyring, mitte.keyring.hospital
+    who = {"by": keyring.person, "key": keyring.keys.sign, "at": mitte.registrar.session.now()}
+    forged = make_statement(kind="recovery", hospital=hospital, subject=hospital, body=accomplices, **who)
     liar = Liar(adler, monkeypatch)
     liar.change = lambda row: row | {"h": encode(forged.h), "s": encode(forged.s)} if is_naming(row) else row
 

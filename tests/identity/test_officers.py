@@ -1,10 +1,14 @@
 """Three recovery officers: named by two people with the root, and what a member leaves with them."""
 
+import time
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from identity.models import KeyDeposit, OfficersProposal, PrincipalKey
+from identity.services import deposits
+from identity.services.named_officers import named_of
 from tests.identity.browser import shown
 from tests.identity.restoring import Trio, confirm, of_root, propose
 from tests.identity.test_auditors import appoint
@@ -151,8 +155,15 @@ def test_an_officer_has_none_of_her_own(night, named):
     assert code(officer.post("deposit", named.draft(officer))) == (409, "deposit.officer")
 
 
-def test_a_deposit_meets_the_naming_of_others(night, named):
-    """Whichever comes first: none for the former officers is left."""
+def test_a_deposit_meets_the_naming_of_others(night, named, monkeypatch):
+    """Whichever comes first: none for the former officers is left, however long the deposit takes to be looked at."""
+
+    def slowly(hospital_id):
+        found = named_of(hospital_id)
+        time.sleep(0.5)
+        return found
+
+    monkeypatch.setattr(deposits, "named_of", slowly)
     people = sorted([night.conrad, *named.people[:2]], key=lambda person: str(person.id))
     proposal = propose(named.registrar, people).json()["id"]
     naming = named.second.posting(f"officers/proposals/{proposal}/confirm", of_root(night.kreis, people))

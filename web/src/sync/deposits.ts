@@ -16,6 +16,8 @@ import { stateByRoot } from "./stating";
 import type { DepositStanding, OfficersOverview, RestorationView } from "./types";
 import type { RestorationWire, Results } from "./wire";
 
+const LOOK_AGAIN_MS = 10 * 60 * 1000;
+
 /** What the service showed, parsed: what is approved is what was on the screen. */
 interface Held { ask: Ask | null; deposit: Deposit | null; sealed: Bytes | null }
 
@@ -25,7 +27,8 @@ export class Deposits {
   readonly #shown: Value<RestorationView[]>;
   #held = new Map<string, Held>();
   /** For which statement and generation the service was asked already: once in a session is enough. */
-  #lookedFor = "";
+  #keptFor = "";
+  #lookedAt = 0;
 
   constructor(ground: Ground, root: Bytes, shown: Value<RestorationView[]>) {
     this.#ground = ground;
@@ -42,9 +45,10 @@ export class Deposits {
   /** After unlocking, and when the officers or the own key have changed: deposits it if that is due. */
   async keep(): Promise<void> {
     const { ring, trust } = this.#ground;
-    const looksFor = `${trust.directory.officers(ring.hospital)?.digest ?? ""} ${ring.generation}`;
-    if (this.#lookedFor === looksFor) return;
-    this.#lookedFor = looksFor;
+    const keepsFor = `${trust.directory.officers(ring.hospital)?.digest ?? ""} ${ring.generation}`;
+    // A bell may have rung while there was no socket.
+    if (this.#keptFor === keepsFor) return Date.now() - this.#lookedAt > LOOK_AGAIN_MS ? this.look() : undefined;
+    this.#keptFor = keepsFor;
     const [{ state }] = await Promise.all([this.standing(), this.look()]);
     if (state === "due") await this.#make(false);
   }
@@ -90,6 +94,7 @@ export class Deposits {
 
   /** For officers, registrars, and whoever they are about. */
   async look(): Promise<void> {
+    this.#lookedAt = Date.now();
     const { results } = await this.#ground.api.get<Results<RestorationWire>>("/restorations");
     const read = await Promise.all(results.map((row) => this.#read(row).catch(onlyProtocol)));
     const found = read.filter((each) => each !== null);

@@ -33,7 +33,8 @@ export async function askOfficers(
   const [made, kem] = [{ id: crypto.randomUUID(), key: await makeDeviceKey() }, kemKeyFromSeed(random(32))];
   const draft = { id, hospital: hospital.id, person, device: made.id, sign: made.key.publicKey, kem: kem.publicKey, at: timestamp() };
   const ask = await makeAsk(draft);
-  await api.post("/restorations/ask", { token, header: b64u(ask.h) });
+  // The same answer again, should it have been lost on the way: another one would find the link taken.
+  await persistently(() => api.post("/restorations/ask", { token, header: b64u(ask.h) }), signal);
   const fingerprint = await askFingerprint(ask);
   const wire = await waitFor(api, { token, device: made.id }, (approvals) => show({ fingerprint, approvals }), signal);
   const handed = new Map(wire.handed.map(({ place, sealed }) => [place, unb64u(sealed)]));
@@ -66,13 +67,24 @@ async function provedGeneration(seed: Bytes, { hospital, person }: Ask, root: By
 async function waitFor(api: Api, body: object, told: (approvals: number) => void, signal: AbortSignal): Promise<WaitWire> {
   told(0);
   for (;;) {
-    signal.throwIfAborted();
-    const wire = await api.post<WaitWire>("/restorations/wait", body).catch(passing);
-    if (wire) told(wire.approvals);
-    if (wire?.deposit) return wire;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    const wire = await persistently(() => api.post<WaitWire>("/restorations/wait", body), signal);
+    told(wire.approvals);
+    if (wire.deposit) return wire;
+    await later();
   }
 }
+
+/** Tries again as long as it is the network that fails. */
+async function persistently<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    signal.throwIfAborted();
+    const given = await act().catch(passing);
+    if (given !== null) return given;
+    await later();
+  }
+}
+
+const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
 
 function passing(error: unknown): null {
   if (error instanceof ApiError && error.isPassing) return null;
