@@ -5,14 +5,14 @@ Invariant: every query starts at the actor's hospital, a person's or a client's:
 
 from uuid import UUID
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from audit.models import Export, Log
 from backend.errors import Invalid, NotFound
 from beds.access import candidates_of, hospitals_on_board
 from beds.access import requests_of as requests_of
-from beds.models import Alarm, Bed, Candidate, Capacity, FigureReport
+from beds.models import Alarm, Bed, Candidate, Capacity, FigureReport, Transition
 from identity.actors import Actor
 from identity.models import DutyRole, Holder, Hospital, Unit
 from integration.actors import ClientActor
@@ -33,7 +33,13 @@ def own_client(actor: Actor, client_id: UUID) -> Client:
 
 
 def own_webhooks(actor: Actor) -> QuerySet[Webhook]:
-    return Webhook.objects.filter(hospital=actor.hospital_id)
+    """Those that registrars set up."""
+    return Webhook.objects.filter(hospital=actor.hospital_id, client=None)
+
+
+def own_subscriptions(actor: ClientActor) -> QuerySet[Webhook]:
+    """The client's own, not another one's of its hospital."""
+    return Webhook.objects.filter(client=actor.client_id, ended_at=None)
 
 
 def own_webhook(actor: Actor, webhook_id: UUID) -> Webhook:
@@ -44,9 +50,25 @@ def own_webhook(actor: Actor, webhook_id: UUID) -> Webhook:
     return found
 
 
+def lock_client(actor: ClientActor) -> None:
+    """Who counts and adds, one after the other. Raises: NotFound: revoked meanwhile."""
+    if not Client.objects.select_for_update(no_key=True).filter(pk=actor.client_id, revoked_at=None).exists():
+        raise NotFound
+
+
 def alarms_at(hospital_id: UUID) -> QuerySet[Alarm]:
     """What the clock called the hospital's duty roles to; not the asking itself."""
     return Alarm.objects.filter(role__hospital=hospital_id, position__gte=1)
+
+
+def askings_at(hospital_id: UUID) -> QuerySet[Alarm]:
+    """Hospitals that were asked by this one, and this one by others; not those that wait for their turn."""
+    return Alarm.objects.filter(Q(candidate__hospital=hospital_id) | Q(candidate__request__origin=hospital_id), position=0)
+
+
+def moves_at(hospital_id: UUID) -> QuerySet[Transition]:
+    """Steps of the Tasks that the hospital may see."""
+    return Transition.objects.filter(Q(candidate__hospital=hospital_id) | Q(candidate__request__origin=hospital_id))
 
 
 def client_named(client_id: UUID) -> Client | None:

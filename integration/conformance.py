@@ -12,7 +12,7 @@ from integration.scopes import OFFERED
 from integration.searching import INCLUDED, SEARCHED
 
 SINCE: Final = "2026-11-29"  # of the last change of what is said here
-INTERACTIONS: Final = {"c": "create", "r": "read", "u": "update", "s": "search-type"}
+INTERACTIONS: Final = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search-type"}
 CONDITIONAL: Final = frozenset({"ServiceRequest"})  # If-None-Exist
 EXPORT: Final = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
 _OAUTH: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"

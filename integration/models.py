@@ -16,6 +16,7 @@ from integration.feeds import Feed as Feed
 from integration.feeds import FeedProblem as FeedProblem
 from integration.feeds import FeedWard as FeedWard
 from integration.feeds import TakenMessage as TakenMessage
+from integration.hooks import Happened as Happened
 from integration.hooks import Notice as Notice
 from integration.hooks import Topic as Topic
 from integration.hooks import Webhook as Webhook

@@ -16,6 +16,7 @@ from integration.measures import measure_report, version_of
 from integration.orders import order_number
 from integration.resources import Resource
 from integration.searching import codes, ids, moments
+from integration.subscriptions import subscription
 
 PRIORITY: Final = "http://hl7.org/fhir/request-priority"
 TASK_STATUS: Final = "http://hl7.org/fhir/task-status"
@@ -87,6 +88,7 @@ def _when(column: str, values: list[str]) -> Q:
 
 PARTS: Final[dict[str, Sequence[Part]]] = {
     "Organization": [Part("hospital", access.hospital_of, resources.organization, {"_id": _by_key})],
+    "Subscription": [Part("webhook", access.own_subscriptions, subscription, {"_id": _by_key})],
     "Location": [
         Part(
             "unit",

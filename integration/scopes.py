@@ -6,7 +6,7 @@ apart into them. There is none that reaches a conversation or another hospital. 
 
 from collections.abc import Iterable
 
-# Resource type and what of c(reate), r(ead), u(pdate), s(earch) there is.
+# Resource type and what of c(reate), r(ead), u(pdate), d(elete), s(earch) there is.
 OFFERED = {
     "Organization": "rs",
     "Location": "rs",
@@ -15,6 +15,7 @@ OFFERED = {
     "Task": "rus",
     "MeasureReport": "crs",
     "AuditEvent": "rs",
+    "Subscription": "crds",
 }
 SCOPES = tuple(f"system/{kind}.{letter}" for kind, letters in OFFERED.items() for letter in letters)
 

@@ -31,6 +31,7 @@ SEARCHED: Final[dict[str, dict[str, str]]] = {
         "_lastUpdated": "date",
     },
     "AuditEvent": {"date": "date", "subtype": "token", "outcome": "token"},
+    "Subscription": {"_id": "token"},
     "MeasureReport": {"_id": "token", "subject": "reference", "date": "date"},
 }
 # What is brought along with what fits: by ``_include`` what it refers to, by ``_revinclude`` what refers to it.

@@ -79,7 +79,7 @@ _ACTIONS = {
         identity.link_device identity.propose_registrar identity.offer_renewal
         identity.ask_restoration identity.make_deposit identity.propose_officers identity.restore identity.start_restoration
         identity.offer_link identity.offer_recovery identity.prepare_hospital identity.recover identity.set_up_hospital identity.statement
-        integration.add_client integration.add_feed integration.add_webhook
+        integration.add_client integration.add_feed integration.add_webhook integration.subscribe
         messaging.announce_attachment messaging.create_conversation messaging.create_epoch messaging.send messaging.store_chunk
         messaging.subscribe_push""",
     Pattern.UPDATE: """
@@ -101,7 +101,7 @@ _ACTIONS = {
         audit.delete_export audit.expire_export beds.delete_template
         identity.end_partner identity.end_registrar identity.reject_member identity.withdraw_deposit identity.withdraw_invitation
         identity.end_auditor identity.end_member identity.end_sso identity.revoke_device identity.unbind_sso
-        integration.end_feed integration.end_webhook integration.revoke_client messaging.end_push privacy.erased""",
+        integration.end_feed integration.end_webhook integration.unsubscribe integration.revoke_client messaging.end_push privacy.erased""",
     Pattern.LOGIN: "identity.come_back identity.prove_sso identity.sign_in integration.issue_token integration.refuse_token",
     Pattern.LOGOUT: "identity.end_other_sign_ins identity.end_sign_in identity.log_out_by_sso identity.sign_out",
     Pattern.EXPORT: "audit.download_export audit.export beds.export_statistics",

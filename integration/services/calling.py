@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from backend.errors import Invalid, Unavailable
@@ -14,14 +13,13 @@ from integration.signatures import headers_of
 NO_ANSWER: Final = 0
 
 
-def call(webhook: Webhook, *, notice: str, kind: str, data: Mapping[str, object], at: datetime) -> int:
-    """The receiver's HTTP status, or ``NO_ANSWER``. ``notice`` is the same at every attempt, so that the receiver knows it again; ``at`` is
-    when what it tells happened, in the body, while the signature's time is that of the attempt (Standard Webhooks 1.0).
+def call(webhook: Webhook, *, notice: str, told: Mapping[str, object], kind: str = "application/json") -> int:
+    """The receiver's HTTP status, or ``NO_ANSWER``. ``notice`` is the same at every attempt, so that the receiver knows it again; the
+    signature's time is that of the attempt (Standard Webhooks 1.0). ``kind`` is the media type of ``told``.
     """
-    told = {"type": kind, "timestamp": at.isoformat(), "data": data}
     body = json.dumps(told, separators=(",", ":"), sort_keys=True).encode()
     signed = headers_of(webhook.pk, webhook.generation, notice=notice, at=int(time.time()), body=body)
     try:
-        return outbound.call("POST", webhook.endpoint, body=body, headers=signed | {"Content-Type": "application/json"}).status
+        return outbound.call("POST", webhook.endpoint, body=body, headers=signed | {"Content-Type": kind}).status
     except (Invalid, Unavailable):
         return NO_ANSWER

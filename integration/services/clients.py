@@ -16,7 +16,7 @@ from audit.services import record
 from backend.errors import Invalid
 from identity.actors import Actor
 from integration import access, keys
-from integration.models import AccessToken, Client
+from integration.models import AccessToken, Client, Webhook
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,13 @@ def _change(client: Client, told: dict[str, Any]) -> Client:
 
 @transaction.atomic
 def revoke_client(*, actor: Actor, client_id: UUID) -> Client:
-    """Put it out for good, with the tokens it holds. Raises: NotFound: not the hospital's, or revoked before."""
+    """Put it out for good, with the tokens it holds and its Subscriptions. Raises: NotFound: not the hospital's, or revoked before."""
     actor.require_registrar()
     client = access.own_client(actor, client_id)
     client.revoked_at = timezone.now()
     client.save(update_fields=["revoked_at"])
     AccessToken.objects.filter(client=client).delete()
+    Webhook.objects.filter(client=client, ended_at=None).update(ended_at=client.revoked_at)
     _record(actor, "integration.revoke_client", client)
     return client
 

@@ -60,7 +60,7 @@ def save_webhook(*, actor: Actor, webhook_id: UUID, draft: Draft) -> tuple[Webho
         Conflict: ``webhook.other_topic``, ``webhook.too_many``.
     """
     actor.require_registrar()
-    _require_address(draft.endpoint)
+    require_address(draft.endpoint)
     told = {"name": draft.name, "endpoint": draft.endpoint}
     new = {"hospital_id": actor.hospital_id, "topic": draft.topic}
     webhook, is_new = Webhook.objects.get_or_create(pk=webhook_id, defaults=new | told)
@@ -109,11 +109,13 @@ def try_webhook(*, actor: Actor, webhook_id: UUID) -> Tried:
         webhook = access.own_webhook(actor, webhook_id)
         _record(actor, "integration.try_webhook", webhook)
     began = time.monotonic()
-    status = call(webhook, notice=f"ping_{webhook.pk}_{time.time_ns()}", kind="ping", data={}, at=timezone.now())
+    told = {"type": "ping", "timestamp": timezone.now().isoformat(), "data": {}}
+    status = call(webhook, notice=f"ping_{webhook.pk}_{time.time_ns()}", told=told)
     return Tried(status, round((time.monotonic() - began) * 1000))
 
 
-def _require_address(endpoint: str) -> None:
+def require_address(endpoint: str) -> None:
+    """Raises: Invalid: ``webhook.address_refused``."""
     try:
         outbound.checked(endpoint)
     except Invalid as error:

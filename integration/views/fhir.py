@@ -24,7 +24,9 @@ from integration.searching import search_of
 from integration.services import log
 from integration.services.pushing import push_report
 from integration.services.resources import read_resource, search_resources
+from integration.services.subscribing import subscribe, unsubscribe
 from integration.services.workflow import create_request, move_task
+from integration.subscriptions import subscribed
 from integration.views.door import ClientRequest, FhirView, SearchParser
 
 
@@ -88,6 +90,11 @@ class ResourceView(FhirView):
         resource = move_task(actor=request.actor, task_id=id, move=moving(request.data, id), if_match=request.META.get("HTTP_IF_MATCH"))
         return Response(resource, headers={"ETag": etag(resource)})
 
+    def delete(self, request: ClientRequest, kind: str, id: str) -> Response:
+        require_interaction(request, kind, "d")
+        unsubscribe(actor=request.actor, subscription_id=id)
+        return Response(status=204)
+
 
 @extend_schema(exclude=True)
 class NothingView(FhirView):
@@ -113,7 +120,16 @@ def _ask(request: ClientRequest) -> tuple[Resource, bool]:
     return create_request(actor=request.actor, order=ordered(request.data), if_none_exist=request.META.get("HTTP_IF_NONE_EXIST"))
 
 
-CREATED: Final[dict[str, Callable[[ClientRequest], tuple[Resource, bool]]]] = {"ServiceRequest": _ask, "MeasureReport": _push}
+def _subscribe(request: ClientRequest) -> tuple[Resource, bool]:
+    endpoint, reason = subscribed(request.data)
+    return subscribe(actor=request.actor, endpoint=endpoint, reason=reason), True
+
+
+CREATED: Final[dict[str, Callable[[ClientRequest], tuple[Resource, bool]]]] = {
+    "ServiceRequest": _ask,
+    "MeasureReport": _push,
+    "Subscription": _subscribe,
+}
 
 
 def require_interaction(request: ClientRequest, kind: str, letter: str) -> None:

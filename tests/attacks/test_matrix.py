@@ -193,10 +193,10 @@ TABLE: dict[str, dict[str, dict[str, int]]] = {
     # Of the hospital's software, which is no person: no cookie opens it; its scopes' matrix is in tests/integration.
     "fhir/<str:kind>": {"GET": SOFTWARE, "POST": SOFTWARE},
     "fhir/<str:kind>/_search": {"POST": SOFTWARE},
-    "fhir/<str:kind>/<str:id>": {"GET": SOFTWARE, "PUT": SOFTWARE},
     "fhir/$export": {"GET": SOFTWARE},
     "fhir/$export/<uuid:export>": {"GET": SOFTWARE, "DELETE": SOFTWARE},
     "fhir/$export/<uuid:export>/AuditEvent.ndjson": {"GET": SOFTWARE},
+    "fhir/<str:kind>/<str:id>": {"DELETE": SOFTWARE, "GET": SOFTWARE, "PUT": SOFTWARE},
     "fhir/": {"GET": SOFTWARE},
     "fhir/<path:rest>": {"GET": SOFTWARE},
     "audit/logs/": {"GET": ANYONE},

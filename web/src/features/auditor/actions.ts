@@ -31,7 +31,7 @@ export const ACTIONS: Record<Part, readonly string[]> = {
   integration: [
     "read_clients", "add_client", "change_client", "revoke_client", "issue_token", "refuse_token", "read_resource", "search_resources",
     "add_feed", "map_feed", "end_feed", "take_message", "refuse_message",
-    "read_webhooks", "add_webhook", "change_webhook", "renew_webhook_secret", "try_webhook", "end_webhook", "notify", "halt_webhook",
+    "read_webhooks", "add_webhook", "change_webhook", "renew_webhook_secret", "try_webhook", "end_webhook", "notify", "halt_webhook", "subscribe", "unsubscribe",
   ],
   privacy: ["erased"],
   api: ["refused"],
