@@ -77,8 +77,8 @@ class Software:
         form = "application/x-www-form-urlencoded"
         return self.http.post(f"/fhir/{kind}/_search{path}", data=asked, content_type=form, headers=self._bearing(token))
 
-    def deletes(self, path: str) -> Any:
-        return self.http.delete(f"/fhir/{path}", headers=self._bearing(None))
+    def deletes(self, path: str, token: str | None = None) -> Any:
+        return self.http.delete(f"/fhir/{path}", headers=self._bearing(token))
 
     def asks_for(self, order: dict[str, Any], token: str | None = None, *, once: bool | str = False) -> Any:
         """A ServiceRequest; ``once``: as a conditional create on its identifier, or on what is given."""
@@ -88,6 +88,11 @@ class Software:
             own = "identifier=" + quote(f"{named['system']}|{named['value']}")
             headers |= {"If-None-Exist": own if once is True else once}
         return self.http.post("/fhir/ServiceRequest", data=json.dumps(order).encode(), content_type=FHIR_JSON, headers=headers)
+
+    def subscribes(self, endpoint: str, token: str | None = None, **changed: Any) -> Any:
+        """To its Tasks."""
+        body = subscription(endpoint) | changed
+        return self.http.post("/fhir/Subscription", data=json.dumps(body).encode(), content_type=FHIR_JSON, headers=self._bearing(token))
 
     def moves(
         self, task: dict[str, Any], to: str, business: str = "", *, reason: str = "", token: str | None = None, **headers: str
@@ -104,6 +109,16 @@ class Software:
             self.kept = self.kept or self.token()
             token = self.kept
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def subscription(endpoint: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "Bed requests into the ward's list",
+        "criteria": f"{settings.PUBLIC_URL}/fhir/SubscriptionTopic/tasks",
+        "channel": {"type": "rest-hook", "endpoint": endpoint, "payload": FHIR_JSON},
+    }
 
 
 def order(role: object, *asked: object, **changed: Any) -> dict[str, Any]:

@@ -49,6 +49,14 @@ def ordering(software: Software, token: str, things: Thing) -> Any:
     return software.asks_for(order(*roles), token)
 
 
+def subscribing(software: Software, token: str, things: Thing) -> Any:
+    return software.subscribes("http://127.0.0.1:9/", token)
+
+
+def deleting(software: Software, token: str, things: Thing) -> Any:
+    return software.deletes(f"Subscription/{things['Subscription']['id']}", token)
+
+
 def moving(software: Software, token: str, things: Thing) -> Any:
     """To where it is: allowed as often as it is asked."""
     return software.moves(things["Task"], things["Task"]["status"], token=token)
@@ -74,6 +82,10 @@ ROWS: dict[str, tuple[Call, tuple[int, str, str] | None]] = {
     "MeasureReport.c": (pushing, (400, "invalid", "fhir.no_such_figure")),
     "MeasureReport.r": (reading("MeasureReport"), ABSENT),
     "MeasureReport.s": (searching("MeasureReport"), None),
+    "Subscription.c": (subscribing, None),
+    "Subscription.r": (reading("Subscription"), ABSENT),
+    "Subscription.s": (searching("Subscription"), None),
+    "Subscription.d": (deleting, ABSENT),
 }
 # What a partner is shown all the same: whom it may ask, and not who that is.
 FOR_PARTNERS = {"PractitionerRole.r", "PractitionerRole.s"}
@@ -104,19 +116,9 @@ def things(night: Night, ward: Ward, his: Software) -> Thing:
         "ServiceRequest": request,
         "Task": answered(his.reads(f"Task?focus={request['id']}"))["entry"][0]["resource"],
         "AuditEvent": answered(his.reads("AuditEvent?_count=1"))["entry"][0]["resource"],
+        "Subscription": answered(his.subscribes("http://127.0.0.1:9/"), 201),
         "MeasureReport": answered(his.pushes(occupancy(night.uni.unit_id, 2, timezone.now())), 201),
     }
-
-
-def test_a_scope_allows_one_interaction(his: Software, things: Thing) -> None:
-    for scope in ROWS:
-        token = his.token(f"system/{scope}")
-        for name, (call, _) in ROWS.items():
-            answer = call(his, token, things)
-            if scope == name:
-                answered(answer, 201 if name.endswith(".c") else 200)
-            else:
-                assert refused(answer) == (403, "forbidden", "client.scope_missing"), (scope, name)
 
 
 def test_of_another_hospital_there_is_nothing(night: Night, ward: Ward, his: Software, things: Thing, beds: list[Bed]) -> None:
@@ -132,7 +134,7 @@ def test_of_another_hospital_there_is_nothing(night: Night, ward: Ward, his: Sof
                 assert str(night.uni.role.id) in answer.content.decode()
                 assert str(night.brandt.id) not in answer.content.decode()
             elif elsewhere is None:
-                assert not set(rows(answered(answer))) & ids, (place.name, name)
+                assert not set(rows(answered(answer, 201 if name.endswith(".c") else 200))) & ids, (place.name, name)
             else:
                 assert refused(answer) == elsewhere, (place.name, name)
                 assert call(other, token, made_up(things)).content == answer.content, "as if it did not exist"
@@ -143,6 +145,19 @@ def test_of_another_hospital_there_is_nothing(night: Night, ward: Ward, his: Sof
         assert rows(answered(other.reads(f"Task?focus={things['ServiceRequest']['id']}", token))) == []
     assert Capacity.objects.get(pk=ward.figures["uni"].pk).version == before
     assert answered(his.reads(f"Task/{things['Task']['id']}"))["meta"] == things["Task"]["meta"]
+
+
+def test_a_scope_allows_one_interaction(his: Software, things: Thing) -> None:
+    for scope in ROWS:
+        token = his.token(f"system/{scope}")
+        for name, (call, _) in ROWS.items():
+            answer = call(his, token, things)
+            if scope == name == "Subscription.d":
+                assert answer.status_code == 204
+            elif scope == name:
+                answered(answer, 201 if name.endswith(".c") else 200)
+            else:
+                assert refused(answer) == (403, "forbidden", "client.scope_missing"), (scope, name)
 
 
 def made_up(things: Thing) -> Thing:

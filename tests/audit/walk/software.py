@@ -229,3 +229,23 @@ def push_again(scene: Scene) -> Attempt:
     software, told = signed_in(scene), occupancy(scene.ward.night.kreis.unit_id, 1, timezone.now())
     assert software.pushes(told).status_code == 201
     return lambda: software.pushes(told)
+
+
+@row("POST fhir/Subscription", "integration.subscribe: kreis")
+def subscribe(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    return lambda: software.subscribes(WEBHOOK["endpoint"])
+
+
+@row("GET fhir/Subscription/{id}", "integration.read_resource: kreis")
+def read_subscription(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    made = software.subscribes(WEBHOOK["endpoint"]).json()["id"]
+    return lambda: software.reads(f"Subscription/{made}")
+
+
+@row("DELETE fhir/Subscription/{id}", "integration.unsubscribe: kreis")
+def unsubscribe(scene: Scene) -> Attempt:
+    software = signed_in(scene)
+    made = software.subscribes(WEBHOOK["endpoint"]).json()["id"]
+    return lambda: software.deletes(f"Subscription/{made}")
