@@ -95,8 +95,11 @@ def described() -> set[str]:
 
 def facade() -> set[str]:
     """What software may do, which is not in the description of the people's API."""
-    forms = {"c": "POST fhir/{}", "r": "GET fhir/{}/{{id}}", "s": "GET fhir/{}"}
-    return {forms[letter].format(kind) for kind, letters in OFFERED.items() for letter in letters}
+    forms = {"c": "POST fhir/{}", "r": "GET fhir/{}/{{id}}", "u": "PUT fhir/{}/{{id}}", "d": "DELETE fhir/{}/{{id}}", "s": "GET fhir/{}"}
+    found = {forms[letter].format(kind) for kind, letters in OFFERED.items() for letter in letters}
+    export = {"GET fhir/$export", *(f"{method} fhir/$export/{{export}}" for method in ("GET", "DELETE"))}
+    found |= export | {"GET fhir/$export/{export}/AuditEvent.ndjson"}
+    return found | {f"POST fhir/{kind}/_search" for kind, letters in OFFERED.items() if "s" in letters}
 
 
 def test_every_endpoint_and_command_is_walked() -> None:

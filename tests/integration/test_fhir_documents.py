@@ -107,6 +107,15 @@ def test_the_calls_about_the_log_are_answered(night: Night, his: Software) -> No
     assert b"".join(curl(fetch, given, {}).streaming_content)
 
 
+def test_the_call_about_subscriptions_is_answered(his: Software) -> None:
+    (body,) = re.findall(r"```json\n(.*?)```", section("Subscriptions"), re.DOTALL)
+    (ask,) = commands(section("Subscriptions"))
+    body = body.replace("https://wardline.example", settings.PUBLIC_URL)
+    given = {"WARDLINE": settings.PUBLIC_URL, "TOKEN": his.token()}
+
+    assert answered(curl(ask, given, {"subscription.json": json.loads(body)}), 201)["status"] == "requested"
+
+
 def test_the_tables_are_those_of_the_code() -> None:
     assert set(re.findall(r"`(system/[A-Za-z]+\.[a-z]+)`", section("Signing in"))) == set(put_together(SCOPES).split())
     rows = {kind: line for kind in OFFERED for line in section("Resources").splitlines() if line.startswith(f"| `{kind}` |")}
@@ -114,7 +123,7 @@ def test_the_tables_are_those_of_the_code() -> None:
     for kind, line in rows.items():
         searched = set(re.findall(r"`([a-z_A-Z-]+)`", line.rstrip("| ").rpartition(" | ")[2]))
         assert set(SEARCHED[kind]) <= searched, kind
-        for letter, word in {"c": "create", "r": "read", "u": "update", "s": "search"}.items():
+        for letter, word in {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}.items():
             assert (word in line.split("|")[2]) == (letter in OFFERED[kind]), (kind, word)
 
 
@@ -147,7 +156,10 @@ def test_every_code_that_the_facade_raises_is_in_the_catalogue() -> None:
     sources += [ROOT / "beds" / "services" / "by_software.py", ROOT / "audit" / "exports" / "queue.py"]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     raised = set(
-        re.findall(r'(?:Invalid|Conflict|Forbidden|Changed|NotFound|Gone)\(\s*"((?:fhir|task|candidate|request|export)\.[a-z_]+)"', text)
+        re.findall(
+            r'(?:Invalid|Conflict|Forbidden|Changed|NotFound|Gone)\(\s*"((?:fhir|task|candidate|request|export|subscription|webhook)\.[a-z_]+)"',
+            text,
+        )
     )
     ours = {code for code in raised if code != "candidate.other_side"}  # the façade finds no such step before it is taken
 
