@@ -82,7 +82,7 @@ class Installed:
         """What whoever watches the folder sees, oldest version first."""
         return sorted(path for path in self.record.iterdir() if not path.name.startswith("."))
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[Path]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Path]:
         def is_there() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, self.log()
@@ -93,7 +93,7 @@ class Installed:
 
     def wait_until_idle(self, rounds: int = 2) -> None:
         """Until it has looked again, ``rounds`` times, and nothing waits."""
-        deadline, seen = time.monotonic() + 30, set()
+        deadline, seen = time.monotonic() + 60, set()
         while time.monotonic() < deadline:
             try:
                 _, found = self.health()

@@ -16,7 +16,7 @@ from wardline_gateway.kept import Positions, Vault
 from wardline_gateway.running import Gateway, health_of
 from wardline_gateway.targets import target_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 SIGNED_IN = 7  # the first write after those around the sign-in
 
 
