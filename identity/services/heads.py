@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from audit.checkpoints import sign_leaves
@@ -60,5 +60,8 @@ def sign_head(hospital_id: UUID) -> None:
 
 
 def _grown() -> list[UUID]:
-    sizes = Hospital.objects.annotate(stated=Max("statements__place") + 1, signed=Coalesce(Max("directory_heads__size"), 0))
+    here = {"hospital": OuterRef("pk")}
+    stated = Statement.objects.filter(**here).order_by("-place").values("place")[:1]
+    signed = DirectoryHead.objects.filter(**here).order_by("-size").values("size")[:1]
+    sizes = Hospital.objects.annotate(stated=Subquery(stated) + 1, signed=Coalesce(Subquery(signed), 0))
     return list(sizes.filter(stated__gt=F("signed")).values_list("pk", flat=True))
