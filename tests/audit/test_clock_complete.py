@@ -34,8 +34,8 @@ from identity.tasks import (
     tidy_up,
     warn_of_gaps,
 )
-from integration.models import FeedProblem, TakenMessage
-from integration.tasks import forget_messages
+from integration.models import FeedProblem, TakenMessage, Webhook
+from integration.tasks import deliver_notices, forget_messages
 from messaging.models import PendingPush, PushSubscription
 from messaging.tasks import deliver_pushes, note_ended_emergencies
 from tests.audit.bundles import publish
@@ -55,6 +55,7 @@ from tests.identity.test_join import INVITED
 from tests.identity.test_rosters import Desk
 from tests.identity.test_turns import passes
 from tests.integration.adt import Sending
+from tests.integration.receiver import webhook_of
 from tests.messaging.people import sent
 from tests.messaging.test_emergency import broken, run_out
 from tests.push_service import PushService
@@ -167,6 +168,15 @@ def told_long_ago(scene: Scene) -> None:
         BedFact.objects.create(bed=adt.bed("5-01"), kind="status", status=status, at=then, told_at=then, sent_at=then)
 
 
+def silent_pager(scene: Scene) -> None:
+    """An escalation step, and a hospital's pager system that has not answered for a day."""
+    Webhook.objects.filter(ended_at=None).update(ended_at=timezone.now())
+    known = webhook_of(scene.night.uni.registrar)
+    Webhook.objects.filter(pk=known).update(failing_since=timezone.now() - timedelta(hours=25))
+    overdue(scene)
+    sweep_overdue_requests()
+
+
 def over(scene: Scene) -> None:
     """A sign-in, a link and an invitation that ended long ago."""
     long_ago = {"expires_at": timezone.now() - timedelta(days=400)}
@@ -209,6 +219,10 @@ FORGOTTEN = {
     "integration_feedproblem": "what was refused long ago; integration.refuse_message stays",
     "beds_bedfact": "what was told of a bed and does not stand any more; beds.report_bed stays",
 }
+OWED = {
+    "integration_notice": "what a webhook is to be told; beds.escalate says what happened, integration.notify that it was told",
+    "integration_webhook": "whose turn it is; that it was given up is integration.halt_webhook",
+}
 LAID_OUT = {"identity_duty": "what the roster says, further ahead; the roster is identity.change_roster, its turns identity.begin_duty"}
 PUSHED = {
     "identity_gapwarning": "that the registrars' phones are rung about it; the warning is identity.warn_gap",
@@ -241,6 +255,7 @@ CLOCK = {
         Row(check_sso_accounts, refused_for_good, ["identity.suspend_by_sso: kreis", "identity.end_member: kreis"], ASKED),
     ],
     "identity.tasks.tidy_up": [Row(tidy_up, over, [], OVER)],
+    "integration.tasks.deliver_notices": [Row(deliver_notices, silent_pager, ["integration.halt_webhook: uni"], OWED)],
     "integration.tasks.forget_messages": [Row(forget_messages, told_long_ago, [], FORGOTTEN)],
     "identity.tasks.expire_restorations": [Row(expire_restorations, late_restoration, ["identity.expire_restoration: kreis"])],
     "messaging.tasks.note_ended_emergencies": [Row(note_ended_emergencies, broken_glass, ["messaging.end_break_glass: kreis uni"])],
@@ -295,7 +310,9 @@ def test_without_an_event_the_clock_does_nothing(scene: Scene, watch: Watch, row
         row.task()
     assert watch.without_event(*row.besides) == []
     PendingPush.objects.update(not_before=timezone.now())
-    SsoSubject.objects.filter(ended_at=None).update(check_at=timezone.now())  # its lease is over
+    # Their leases are over.
+    SsoSubject.objects.filter(ended_at=None).update(check_at=timezone.now())
+    Webhook.objects.update(not_before=timezone.now())
     row.task()
 
     told = events_since(since, scene.night)
