@@ -221,7 +221,7 @@ class RequestOut(serializers.ModelSerializer):
     class Meta:
         model = Request
         fields: tuple[str, ...] = (
-            *("id", "origin", "requester", "software", "role"),
+            *("id", "origin", "requester", "role", "software"),
             *("category", "capabilities", "urgency", "age_band", "sex", "transport_mode"),
             *("created_at", "closed_at", "wave_interval", "next_wave_at", "candidates"),
         )

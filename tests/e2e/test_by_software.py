@@ -20,12 +20,12 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class His:
-    """Adler's hospital's software, let in by its registrar and signed in."""
+    """Adler's hospital's software, let in by its registrar and signed in; ``more`` scopes besides those of the workflow."""
 
-    def __init__(self, colleagues: Colleagues) -> None:
+    def __init__(self, colleagues: Colleagues, *more: str) -> None:
         self.fhir = f"{colleagues.address}/fhir"
         key, id = ECKey.generate_key("P-384", {"kid": "1"}), str(uuid4())
-        scopes = [f"system/{scope}" for scope in ("ServiceRequest.c", "ServiceRequest.r", "Task.r", "Task.s", "Task.u")]
+        scopes = [f"system/{scope}" for scope in ("ServiceRequest.c", "ServiceRequest.r", "Task.r", "Task.s", "Task.u", *more)]
         draft = {"name": "KIS Wiesenbrück", "scopes": scopes, "jwks": {"keys": [key.as_dict(private=False)]}}
         colleagues.registrar("wiesenbrueck").session.api.put(f"integration-clients/{id}", draft)
         claims = {"iss": id, "sub": id, "aud": f"{self.fhir}/token", "exp": int(time.time()) + 200, "jti": uuid4().hex}

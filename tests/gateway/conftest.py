@@ -1,11 +1,13 @@
 """A gateway of Mitte as its IT runs it, a process of its own, against the service as a process of its own."""
 
 import io
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from PIL import Image as Picture
 
 from beds.models import Category
@@ -36,6 +38,20 @@ def installed(tmp_path, service, mitte):  # noqa: F811
     made.enrol(archive_link(mitte))
     yield made
     made.end()
+    wait_until_quiet()
+
+
+def wait_until_quiet() -> None:
+    """What the killed one had asked for is answered to nobody; emptying the tables must not meet it half-way."""
+    quiet, deadline = 0, time.monotonic() + 10
+    while quiet < 3 and time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(_BUSY)
+            quiet = 0 if cursor.fetchone()[0] else quiet + 1
+        time.sleep(0.05)
+
+
+_BUSY = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
 
 
 def archive_link(house):

@@ -1,7 +1,7 @@
 """The official R4 examples of our resource types, out of the npm package that HL7 publishes them in.
 
 ``python -m tests.integration.examples hl7.fhir.r4.examples-4.0.1.tgz`` writes ``fhir/examples.ndjson`` anew; a package of another hash than
-the pinned one is refused. It has 18 MB and five thousand files, of which 65 are about what is served here: so these are kept, an example a
+the pinned one is refused. It has 18 MB and five thousand files, of which 67 are about what is served here: so these are kept, an example a
 line, and a test machine fetches nothing.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 INTEGRITY: Final = "sha512-DXBdIZOeQaSKIgCU7w6HOC7sw/6BzylmipLkBW4f//pT+Bc94x+8LImwTdvaNThPJoOzpBzvxAzNqjeu3X/zLw=="
-KINDS: Final = ("AuditEvent", "Location", "MeasureReport", "Organization", "PractitionerRole", "ServiceRequest", "Task")
+KINDS: Final = ("AuditEvent", "Location", "MeasureReport", "Organization", "PractitionerRole", "ServiceRequest", "Subscription", "Task")
 KEPT: Final = Path(__file__).parent / "fhir" / "examples.ndjson"
 
 

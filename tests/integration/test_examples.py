@@ -46,7 +46,7 @@ def night(shared_night: Night) -> Night:
 
 def test_there_are_examples_of_every_type_that_is_served() -> None:
     assert {each["resourceType"] for each in examples()} == set(KINDS) == set(OFFERED)
-    assert len(examples()) == 65
+    assert len(examples()) == 67
 
 
 def test_each_example_comes_out_as_it_went_in() -> None:

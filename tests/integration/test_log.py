@@ -31,6 +31,7 @@ def night(shared_night: Night) -> Night:
 def origin(night: Night, ward: Ward) -> Software:
     """Of kreis, in whose log a request stands."""
     software = Software(night.kreis.registrar).entered()
+    software.kept = software.token()
     software.asked = ward.asks("uni")  # type: ignore[attr-defined]
     publish(night.kreis.id)
     return software
