@@ -70,7 +70,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the workflow, as the service recorded it; ``by`` is ``None`` for the clock's."""
+    """A step of the workflow, as the service recorded it; ``by`` is ``None`` for the clock's and for one of a hospital's ``software``."""
 
     action: str
     target: str
@@ -78,14 +78,16 @@ class Step:
     by: Who | None
     role: Who | None
     at: datetime
+    software: str = ""
 
 
 @dataclass(frozen=True)
 class Thread:
-    """One hospital that was asked, and the conversation with it. ``missing`` are numbers of messages the service did not give."""
+    """One hospital that was asked, and the conversation with it; ``None`` where nobody has written about what software asked.
+    ``missing`` are numbers of messages the service did not give."""
 
     candidate: UUID
-    conversation: UUID
+    conversation: UUID | None
     hospital: Who
     role: Who
     state: str
@@ -111,17 +113,19 @@ class Head:
 
 @dataclass(frozen=True)
 class Case:
-    """A request as this hospital may see it. ``need`` are the codes it was asked with."""
+    """A request as this hospital may see it. ``need`` are the codes it was asked with; of ``requester`` and ``software``, the name of the
+    origin's own, one asked."""
 
     id: UUID
     own: Who
     origin: Who
-    requester: Who
+    requester: Who | None
     need: Json
     created_at: datetime
     closed_at: datetime | None
     threads: tuple[Thread, ...]
     heads: tuple[Head, ...]
+    software: str = ""
 
     @property
     def entries(self) -> list[tuple[Thread, Entry]]:

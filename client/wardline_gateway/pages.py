@@ -110,7 +110,7 @@ class _Document:
         self._facts(
             [
                 ("origin", case.origin.name or str(case.origin.id)),
-                ("requester", self._name(case.requester)),
+                ("requester", self._name(case.requester) if case.requester else self._of_software(case.software)),
                 ("category", words(case.need["category"])),
                 ("urgency", words(case.need["urgency"])),
                 ("capabilities", ", ".join(case.need["capabilities"])),
@@ -142,8 +142,12 @@ class _Document:
         if thread.missing:
             self._line(f"{words('missing')}: {', '.join(map(str, thread.missing))}", bold=True, space=2)
 
+    def _of_software(self, name: str) -> str:
+        return f"{name} ({self.words('software')})"
+
     def _step(self, step: Step) -> str:
-        by = self._acting(step.by, step.role) if step.by else self.words("clock")
+        machine = self._of_software(step.software) if step.software else self.words("clock")
+        by = self._acting(step.by, step.role) if step.by else machine
         return f"{self._time(step.at)}  {self.words(step.action)} - {by}" + (f" ({self.words(step.reason)})" if step.reason else "")
 
     def _promise(self, thread: Thread) -> None:

@@ -43,7 +43,8 @@ class Reading:
             id=UUID(request["id"]),
             own=self._hospital(own),
             origin=self._hospital(origin),
-            requester=self._who(UUID(request["requester"])),
+            requester=self._who(UUID(request["requester"])) if request["requester"] else None,
+            software=request["software"],
             need={name: request[name] for name in NEED},
             created_at=_time(request["created_at"]),
             closed_at=_time(request["closed_at"]) if request["closed_at"] else None,
@@ -52,14 +53,13 @@ class Reading:
         )
 
     def _thread(self, candidate: Json) -> Thread:
-        here = self.conversations.get(UUID(candidate["conversation"]))
-        rows = self._rows(here.id)
-        entries = tuple(self._entry(here, row) for row in rows)
+        here = self.conversations.get(UUID(candidate["conversation"])) if candidate["conversation"] else None
+        entries = tuple(self._entry(here, row) for row in self._rows(here.id)) if here else ()
         given, last = {entry.sequence for entry in entries}, max((entry.sequence for entry in entries), default=0)
         return self._with_receipt(
             Thread(
                 candidate=UUID(candidate["id"]),
-                conversation=here.id,
+                conversation=here.id if here else None,
                 hospital=self._hospital(UUID(candidate["hospital"])),
                 role=self._who(UUID(candidate["role"])),
                 state=candidate["state"],
@@ -67,7 +67,7 @@ class Reading:
                 steps=tuple(map(self._step, candidate["transitions"])),
                 entries=entries,
                 missing=tuple(number for number in range(1, last + 1) if number not in given),
-                epochs=tuple(sorted(here.epoch_digests)),
+                epochs=tuple(sorted(here.epoch_digests)) if here else (),
             )
         )
 
@@ -131,7 +131,7 @@ class Reading:
 
     def _step(self, row: Json) -> Step:
         by, role = (self._who(UUID(row[name])) if row[name] else None for name in ("person", "role"))
-        return Step(row["action"], row["target"], row["reason"] or "", by, role, _time(row["at"]))
+        return Step(row["action"], row["target"], row["reason"] or "", by, role, _time(row["at"]), row["software"] or "")
 
     def _who(self, principal: UUID) -> Who:
         hospital = self._hospitals.get(self._people[principal], "") if principal in self._people else ""

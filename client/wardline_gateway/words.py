@@ -28,6 +28,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "state": ("Ausgang", "Outcome"),
     "course": ("Verlauf", "Course"),
     "clock": ("Uhr", "clock"),
+    "software": ("Software der Klinik", "hospital software"),
     "conversation": ("Gespräch", "Conversation"),
     "nothing_said": ("Keine Nachricht.", "No message."),
     "promise": ("Zusage des Betts", "Promise of the bed"),

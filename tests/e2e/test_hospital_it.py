@@ -14,6 +14,7 @@ from tests.e2e.colleagues import Colleagues
 from tests.e2e.conftest import Running
 from tests.e2e.story import PHOTOGRAPH, Night
 from tests.e2e.test_by_software import His, role_of
+from tests.faults.stack import wait_until
 from tests.gateway.running import Installed, resource
 from tests.gateway.valid import is_document, is_pdfa, pictures_of, text_of
 from tests.integration.receiver import Receiver, receiver
@@ -78,6 +79,13 @@ def told(listening: Receiver, secret: str) -> list[tuple[int, str]]:
     return found
 
 
+def filed(gateway: Installed, request: str) -> Path:
+    """The folder of this case: the demo's closed ones are filed as well."""
+    wait_until(lambda: any(request in path.name for path in gateway.filed()), seconds=60, what="the case is filed")
+    (found,) = (path for path in gateway.filed() if request in path.name)
+    return found
+
+
 def test_from_the_order_to_the_record(
     his: His, listening: Receiver, gateway: Installed, colleagues: Colleagues, phones: Phones, running: Running
 ) -> None:
@@ -110,7 +118,7 @@ def test_from_the_order_to_the_record(
     wait_for(listening, 1 + 7)
     assert told(listening, secret) == [(number, task["id"]) for number in range(1, 8)]
 
-    (folder,) = gateway.wait_for(1)
+    folder = filed(gateway, request["id"])
     pdf = (folder / "document.pdf").read_bytes()
     reader = is_pdfa(pdf)
     text = text_of(reader)

@@ -131,5 +131,7 @@ def roles(walk: Walk) -> None:
     walk.look("role", "role-sheet")
     walk.phone.tap("sheet-close")
     walk.open("registrar")
+    expect(page.get_by_test_id("member").first).to_be_visible()
+    page.wait_for_timeout(400)  # lists above it come in and push it down
     page.get_by_test_id("roster-of").first.click()
     walk.look("roster", "roster")

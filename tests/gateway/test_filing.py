@@ -2,8 +2,10 @@
 
 import json
 from base64 import b64decode
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from audit.events import Agent
+from beds.services import Need, Software, request_by_software
 from tests.gateway.conftest import PATIENT, QUESTION, archive_link, photograph
 from tests.gateway.running import Installed, resource
 from tests.gateway.valid import is_document, is_fhir, is_pdfa, pictures_of, text_of
@@ -111,3 +113,20 @@ def test_each_hospital_files_its_own_side(installed, case, nord, service, later,
 
     assert "Sued" in both
     assert all("Sued" not in text and "Abgelegt für: Nord" in text for text in texts)
+
+
+def test_what_software_asked_and_nobody_wrote_about_is_filed_too(installed, mitte, adler, brandt, clinic):
+    desk = mitte.registrar.registrar.create_role(name="Bed desk", eligible=[adler.person])
+    agent = Agent(hospital=mitte.keyring.hospital, device=uuid4(), method="smart")
+    need = Need(category="icu-high", capabilities=[], urgency="stat")
+    asking = {"software": Software(agent.hospital, "KIS", agent), "order": uuid4().bytes, "need": need, "role": desk, "asked": [clinic]}
+    asked, _ = request_by_software(**asking)
+    (candidate,) = brandt.beds.get(asked.pk)["candidates"]
+    brandt.beds.act(candidate["id"], "decline", role=clinic, reason="no-bed")
+    installed.start()
+    (folder,) = installed.wait_for(1)
+    text = text_of(opened(folder))
+
+    assert "Angefragt von: KIS (Software der Klinik)" in text
+    assert str(asked.pk) in text
+    is_document(resource(folder, "document-reference"), (folder / "document.pdf").read_bytes())
