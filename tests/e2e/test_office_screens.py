@@ -68,6 +68,7 @@ def test_the_office_is_accessible(running: Running, colleagues: Colleagues, phon
     roles(walk)
     walk.open("registrar/sso")
     walk.look("sso", "sso-settings")
+    software(walk)
     assert walk.broken == {}
 
 
@@ -135,3 +136,10 @@ def roles(walk: Walk) -> None:
     page.wait_for_timeout(400)  # lists above it come in and push it down
     page.get_by_test_id("roster-of").first.click()
     walk.look("roster", "roster")
+
+
+def software(walk: Walk) -> None:
+    walk.open("registrar/software")
+    walk.look("software", "no-clients")
+    walk.sheet("client-new", "client", "client-may")
+    walk.sheet("webhook-new", "webhook", "webhook-endpoint")

@@ -14,6 +14,7 @@ import type { Renewal } from "../sync/renewal";
 import type { Roles } from "../sync/roles";
 import type { Rosters } from "../sync/rosters";
 import type { SignIns } from "../sync/sign-ins";
+import type { Software } from "../sync/software";
 import type { OfficersAsked } from "../sync/restoring";
 import type { SsoPurpose } from "../sync/sso";
 import type { RequestTemplate, Statistics, StatisticsQuery } from "../sync/numbers";
@@ -126,6 +127,7 @@ export interface Port {
   deposits(): Promise<Pick<Deposits, keyof Deposits>>;
   renewal(): Promise<Pick<Renewal, keyof Renewal>>;
   roles(): Promise<Pick<Roles, keyof Roles>>;
+  software(): Promise<Pick<Software, keyof Software>>;
   loadChain(role: string): Promise<EscalationChain>;
   saveChain(chain: EscalationChain): Promise<EscalationChain>;
   loadSettings(): Promise<Settings>;

@@ -57,6 +57,8 @@ export class OpenedSession {
   readonly renewing = new Value<KeyRenewal | null>(null);
   /** The registrar's work on duty roles; loaded when it is needed. */
   readonly roles = loadedOnce(async () => new (await import("./roles")).Roles(this.ground));
+  /** Loaded for who lets the hospital's software in. */
+  readonly software = loadedOnce(async () => new (await import("./software")).Software(this.ground.api));
   /** The renewal of the own key after a lost device; loaded for whom that concerns. */
   readonly renewal = loadedOnce(async () => new (await import("./renewal")).Renewal(this.ground, this.renewing, () => this.#renewed()));
   readonly restorations = new Value<RestorationView[]>([]);

@@ -28,6 +28,7 @@ import type { Roles } from "./roles";
 import type { Photo, SendOptions } from "./sending";
 import { Shown } from "./shown";
 import type { SignIns } from "./sign-ins";
+import type { Software } from "./software";
 import { type SsoFinished, type SsoPurpose, takeReturn } from "./sso";
 import type {
   BedRequest, BedStatus, BoardHospital, BoardUnit, Candidate, CandidateAction, CandidateState, Connection, ConversationView, DeviceInfo, DirectoryView, Duty,
@@ -335,6 +336,11 @@ export class Wardline {
   /** Duty roles, for registrars; its code is loaded when it is asked for. */
   async roles(): Promise<Roles> {
     return this.#in.roles();
+  }
+
+  /** The hospital's own software, for registrars; its code is loaded when it is asked for. */
+  async software(): Promise<Software> {
+    return this.#in.software();
   }
 
   /** The next generation of the own key, after a lost device; its code is loaded when it is asked for. */
